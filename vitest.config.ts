@@ -1,0 +1,25 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+/** Tests read the sources, so that a failing line is a line one can edit; what is spawned (CLI, bundlers) runs what was built. */
+const alias = [
+  { find: /^intoto$/, replacement: at('packages/intoto/src/index.ts') },
+  { find: /^intoto\/node$/, replacement: at('packages/intoto/src/node/index.ts') },
+  { find: /^intoto-npm$/, replacement: at('packages/npm/src/index.ts') },
+]
+const withCrypto = (file: string) => ({ alias: [...alias, { find: /^#crypto$/, replacement: at(`packages/intoto/src/keys/${file}`) }] })
+
+export default defineConfig({
+  test: {
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    projects: [
+      { extends: true, resolve: withCrypto('crypto.node.ts'), test: { name: 'node', include: ['test/**/*.test.ts'] } },
+      // The same portable tests over WebCrypto and noble, as a browser or an edge worker runs them.
+      { extends: true, resolve: withCrypto('crypto.web.ts'), test: { name: 'portable', include: ['test/intoto/**/*.test.ts'] } },
+    ],
+    coverage: { provider: 'v8', include: ['src/**', 'packages/*/src/**'] },
+  },
+})
