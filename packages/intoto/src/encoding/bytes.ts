@@ -1,0 +1,129 @@
+/**
+ * Text and bytes: UTF-8, hex and base64, each strict in what it reads. Everything that meets a file or a signature goes through here.
+ * Never guesses: what is not exactly in the format is a refusal, where the platform's own decoders skip or replace.
+ */
+import { InTotoError } from '../errors.ts'
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/**
+ * The UTF-8 bytes of a text.
+ * @throws E_FORMAT when the text holds half a surrogate pair, which has no UTF-8 form
+ */
+export function utf8(text: string): Uint8Array {
+  if (/[\ud800-\udfff]/.test(text) && /\p{Surrogate}/u.test(text)) {
+    throw new InTotoError({ code: 'E_FORMAT', message: 'text with half a surrogate pair has no UTF-8 form' })
+  }
+  return encoder.encode(text)
+}
+
+/**
+ * The text that UTF-8 bytes stand for; a byte order mark stays in it.
+ * @throws E_FORMAT when the bytes are not well-formed UTF-8
+ */
+export function fromUtf8(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes)
+  } catch (cause) {
+    throw new InTotoError({ code: 'E_FORMAT', message: 'the bytes are not well-formed UTF-8' }, { cause })
+  }
+}
+
+const hexDigits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
+/** Lower-case hex. */
+export function toHex(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += hexDigits[byte]
+  return text
+}
+
+/**
+ * Bytes from hex of either case, as both peers read it.
+ * @throws E_FORMAT for an odd length or any other character
+ */
+export function fromHex(text: string): Uint8Array {
+  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) throw new InTotoError({ code: 'E_FORMAT', message: 'not a hexadecimal text' })
+  const bytes = new Uint8Array(text.length / 2)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16)
+  return bytes
+}
+
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+const encodeTable = encoder.encode(alphabet)
+/** Value of each ASCII character, 64 and more for what is in neither alphabet. */
+const decodeTable = new Uint8Array(128).fill(255)
+for (let i = 0; i < 64; i++) decodeTable[alphabet.charCodeAt(i)] = i
+const urlDecodeTable = decodeTable.slice()
+urlDecodeTable[45] = 62
+urlDecodeTable[95] = 63
+urlDecodeTable[43] = urlDecodeTable[47] = 255
+
+/** Standard base64 with padding (RFC 4648, section 4). */
+export function toBase64(bytes: Uint8Array): string {
+  const out = new Uint8Array(Math.ceil(bytes.length / 3) * 4)
+  let at = 0
+  for (let i = 0; i < bytes.length; i += 3) {
+    const group = (bytes[i]! << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
+    out[at++] = encodeTable[group >> 18]!
+    out[at++] = encodeTable[(group >> 12) & 63]!
+    out[at++] = i + 1 < bytes.length ? encodeTable[(group >> 6) & 63]! : 61
+    out[at++] = i + 2 < bytes.length ? encodeTable[group & 63]! : 61
+  }
+  return decoder.decode(out)
+}
+
+/**
+ * Bytes from padded base64 in the standard or the URL-safe alphabet, not a mixture of both; no white space, no stray bits (RFC 4648, 3.5).
+ * @throws E_FORMAT for anything else
+ */
+export function fromBase64(text: string): Uint8Array {
+  const length = text.length
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
+  const digits = length - padding
+  const table = text.includes('-') || text.includes('_') ? urlDecodeTable : decodeTable
+  const bytes = new Uint8Array(Math.floor((digits * 3) / 4))
+  let bits = 0
+  let bad = length % 4
+  let at = 0
+  for (let i = 0; i < digits; i++) {
+    const value = table[text.charCodeAt(i)] ?? 255
+    bad |= value & 192
+    bits = ((bits << 6) | value) & 0xffffff
+    if (i % 4 === 3) {
+      bytes[at++] = bits >> 16
+      bytes[at++] = bits >> 8
+      bytes[at++] = bits
+    }
+  }
+  if (padding === 1) {
+    bad |= bits & 3
+    bytes[at++] = bits >> 10
+    bytes[at++] = bits >> 2
+  } else if (padding === 2) {
+    bad |= bits & 15
+    bytes[at++] = bits >> 4
+  }
+  if (bad !== 0) throw new InTotoError({ code: 'E_FORMAT', message: 'not a base64 text with padding' })
+  return bytes
+}
+
+/** All parts behind each other. */
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}
+
+/** Same length and same bytes; the time does not depend on where they differ. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  let difference = 0
+  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ b[i]!
+  return difference === 0
+}

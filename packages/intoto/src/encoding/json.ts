@@ -1,0 +1,285 @@
+/**
+ * JSON as in-toto needs it: a reader that refuses whatever two readers could understand differently (duplicate members, broken UTF-8, half
+ * surrogate pairs, text behind the document), keeps integers exact, and makes objects without a prototype; and the one writer. All metadata
+ * comes in and goes out here. Never uses `JSON.parse`, which rounds integers and takes the last of two members.
+ */
+import { InTotoError } from '../errors.ts'
+import { fromUtf8 } from './bytes.ts'
+import { checkLimits, maxDepth, withDefaults, type Limits } from './limits.ts'
+import { sortNames } from './order.ts'
+
+export { beyondLimit, defaultLimits, withDefaults, type Limits } from './limits.ts'
+
+/** What a JSON document can hold. Integers beyond 2^53 are bigint. */
+export type JsonValue = null | boolean | number | bigint | string | JsonValue[] | JsonObject
+
+/** A JSON object. Those made here have no prototype, so that `__proto__` and `constructor` are plain names. */
+export interface JsonObject {
+  [name: string]: JsonValue
+}
+
+/** An object without a prototype, to be filled by names from outside. */
+export function emptyRecord<T = JsonValue>(): { [name: string]: T } {
+  return Object.create(null) as { [name: string]: T }
+}
+
+/** Is this an object, not a list and not null? */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Options of `parseJson`. */
+export interface ParseOptions {
+  limits?: Partial<Limits>
+  /** What is being read, for messages: a file name. */
+  what?: string
+}
+
+/** What `parseJson` read. `floats` tells whether any number was written other than as a plain integer (`1.5`, `1.0`, `1e3`, `-0`). */
+export interface ParsedJson {
+  value: JsonValue
+  floats: boolean
+}
+
+/**
+ * Reads exactly one JSON document (RFC 8259) and refuses what readers disagree about (RFC 7493).
+ * @throws E_FORMAT with place and reason; limits are counted before anything is allocated
+ */
+export function parseJson(bytes: Uint8Array, options: ParseOptions = {}): ParsedJson {
+  const what = options.what ?? 'JSON'
+  checkLimits(bytes, withDefaults(options.limits), what)
+  let text: string
+  try {
+    text = fromUtf8(bytes)
+  } catch (cause) {
+    throw new InTotoError({ code: 'E_FORMAT', message: `${what}: not well-formed UTF-8`, fix: 'save the file as UTF-8, or make it again' }, { cause })
+  }
+  const reader = new Reader(text, what)
+  const value = reader.document()
+  return { value, floats: reader.floats }
+}
+
+const quote = 0x22
+const backslash = 0x5c
+const numberForm = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y
+/** As many digits as Python converts by default; what is longer nobody wrote in earnest, and conversion time grows with the square. */
+const maxDigits = 4_300
+const escapes: { readonly [letter: string]: string } = { '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }
+
+/** Recursive descent over decoded text; `checkLimits` has bounded its depth. */
+class Reader {
+  floats = false
+  private at = 0
+  private readonly text: string
+  private readonly what: string
+
+  constructor(text: string, what: string) {
+    this.text = text
+    this.what = what
+  }
+
+  document(): JsonValue {
+    if (this.text.charCodeAt(0) === 0xfeff) this.fail('a byte order mark in front')
+    this.space()
+    const value = this.value()
+    this.space()
+    if (this.at < this.text.length) this.fail('text behind the end of the document')
+    return value
+  }
+
+  private value(): JsonValue {
+    const code = this.text.charCodeAt(this.at)
+    if (code === quote) return this.string()
+    if (code === 0x7b) return this.object()
+    if (code === 0x5b) return this.list()
+    if (code === 0x2d || (code >= 0x30 && code <= 0x39)) return this.number()
+    if (this.text.startsWith('true', this.at)) return this.word(4, true)
+    if (this.text.startsWith('false', this.at)) return this.word(5, false)
+    if (this.text.startsWith('null', this.at)) return this.word(4, null)
+    return this.fail(this.at >= this.text.length ? 'the text ends too early' : 'no JSON value')
+  }
+
+  private word<T>(length: number, value: T): T {
+    this.at += length
+    return value
+  }
+
+  private object(): JsonObject {
+    const object = emptyRecord()
+    this.at++
+    this.space()
+    if (this.take(0x7d)) return object
+    for (;;) {
+      if (this.text.charCodeAt(this.at) !== quote) this.fail('a member name is missing')
+      const start = this.at
+      const name = this.string()
+      if (object[name] !== undefined) this.fail(`the member ${shorten(name)} stands twice`, start)
+      this.space()
+      if (!this.take(0x3a)) this.fail('":" is missing')
+      this.space()
+      object[name] = this.value()
+      this.space()
+      if (this.take(0x2c)) this.space()
+      else if (this.take(0x7d)) return object
+      else this.fail('"," or "}" is missing')
+    }
+  }
+
+  private list(): JsonValue[] {
+    const list: JsonValue[] = []
+    this.at++
+    this.space()
+    if (this.take(0x5d)) return list
+    for (;;) {
+      list.push(this.value())
+      this.space()
+      if (this.take(0x2c)) this.space()
+      else if (this.take(0x5d)) return list
+      else this.fail('"," or "]" is missing')
+    }
+  }
+
+  private string(): string {
+    const start = ++this.at
+    const { text } = this
+    for (let at = start; ; at++) {
+      const code = text.charCodeAt(at)
+      if (code === quote) {
+        this.at = at + 1
+        return text.slice(start, at)
+      }
+      if (code === backslash) return this.escaped(start, at)
+      if (!(code >= 0x20)) this.fail(at < text.length ? 'a control character in a string' : 'a string without end', at)
+    }
+  }
+
+  /** A string with escapes: from `start`, the first backslash at `at`. */
+  private escaped(start: number, at: number): string {
+    const { text } = this
+    const parts: string[] = []
+    for (;;) {
+      const code = text.charCodeAt(at)
+      if (code === quote || code === backslash) parts.push(text.slice(start, at))
+      else if (!(code >= 0x20)) this.fail(at < text.length ? 'a control character in a string' : 'a string without end', at)
+      else {
+        at++
+        continue
+      }
+      if (code === quote) {
+        this.at = at + 1
+        return parts.join('')
+      }
+      if (text[at + 1] === 'u') {
+        const unit = this.unit(at)
+        const pair = unit >= 0xd800 && unit <= 0xdbff && text.startsWith('\\u', at + 6) ? this.unit(at + 6) : 0
+        const paired = pair >= 0xdc00 && pair <= 0xdfff
+        if (unit >= 0xd800 && unit <= 0xdfff && !paired) this.fail('half a surrogate pair', at)
+        parts.push(paired ? String.fromCharCode(unit, pair) : String.fromCharCode(unit))
+        at += paired ? 12 : 6
+      } else {
+        const letter = text[at + 1] ?? ''
+        if (!Object.hasOwn(escapes, letter)) this.fail('an unknown escape', at)
+        parts.push(escapes[letter]!)
+        at += 2
+      }
+      start = at
+    }
+  }
+
+  /** The UTF-16 unit of the escape `\uXXXX` at this place. */
+  private unit(at: number): number {
+    const digits = this.text.slice(at + 2, at + 6)
+    return /^[0-9a-fA-F]{4}$/.test(digits) ? Number.parseInt(digits, 16) : this.fail('an unknown escape', at)
+  }
+
+  private number(): number | bigint {
+    numberForm.lastIndex = this.at
+    const match = numberForm.exec(this.text)
+    if (match === null) return this.fail('not a JSON number')
+    const [digits, fraction, exponent] = match
+    if (digits.length > maxDigits) this.fail(`a number of more than ${maxDigits} digits`)
+    const value = Number(digits)
+    if (!Number.isFinite(value) && (fraction ?? exponent) !== undefined) this.fail('a number beyond all bounds')
+    this.at += digits.length
+    if (fraction === undefined && exponent === undefined && !Object.is(value, -0)) return Number.isSafeInteger(value) ? value : BigInt(digits)
+    this.floats = true
+    return value
+  }
+
+  private space(): void {
+    const { text } = this
+    let { at } = this
+    for (let code = text.charCodeAt(at); code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09; ) code = text.charCodeAt(++at)
+    this.at = at
+  }
+
+  private take(code: number): boolean {
+    if (this.text.charCodeAt(this.at) !== code) return false
+    this.at++
+    return true
+  }
+
+  private fail(reason: string, at: number = this.at): never {
+    const before = this.text.slice(0, at)
+    const line = before.split('\n').length
+    const column = at - before.lastIndexOf('\n')
+    throw new InTotoError({
+      code: 'E_FORMAT',
+      message: `${this.what}:${line}:${column}: not strict JSON: ${reason}`,
+      fix: 'make the file again, or fetch it again: it may have been cut off or edited',
+    })
+  }
+}
+
+function shorten(name: string): string {
+  return JSON.stringify(name.length > 80 ? `${name.slice(0, 77)}...` : name)
+}
+
+/** How `stringifyJson` lays out its text. */
+export interface JsonStyle {
+  /** Spaces for each level; 0 puts all on one line. */
+  indent?: number
+  /** Names of each object by code point. */
+  sorted?: boolean
+  /** Everything above U+007E as `\u` escapes, as Python writes it. */
+  ascii?: boolean
+}
+
+/**
+ * JSON text of a value; members that are undefined are left out.
+ * @throws E_FORMAT for numbers that JSON lacks, half surrogate pairs, and nesting beyond `maxDepth`
+ */
+export function stringifyJson(value: JsonValue, style: number | JsonStyle = {}): string {
+  const { indent = 0, sorted = false, ascii = false } = typeof style === 'number' ? { indent: style } : style
+  const write = (value: JsonValue, depth: number): string => {
+    if (typeof value === 'string') return quoted(value, ascii)
+    if (typeof value === 'number' && !Number.isFinite(value)) throw unwritable('a number that is not finite')
+    if (typeof value === 'number' && Object.is(value, -0)) return '-0'
+    if (typeof value !== 'object' || value === null) return String(value)
+    if (depth >= maxDepth) throw unwritable(`more than ${maxDepth} levels`)
+    const list = Array.isArray(value)
+    const parts = list ? value.map((entry) => write(entry, depth + 1)) : []
+    if (!list) {
+      const names = Object.keys(value).filter((name) => value[name] !== undefined)
+      if (sorted) sortNames(names)
+      for (const name of names) parts.push(`${quoted(name, ascii)}:${indent > 0 ? ' ' : ''}${write(value[name]!, depth + 1)}`)
+    }
+    const [open, close] = list ? '[]' : '{}'
+    if (parts.length === 0) return `${open}${close}`
+    if (indent === 0) return `${open}${parts.join(',')}${close}`
+    const margin = `\n${' '.repeat(indent * depth)}`
+    const inner = margin + ' '.repeat(indent)
+    return `${open}${inner}${parts.join(`,${inner}`)}${margin}${close}`
+  }
+  return write(value, 0)
+}
+
+function quoted(text: string, ascii: boolean): string {
+  if (/[\ud800-\udfff]/.test(text) && /\p{Surrogate}/u.test(text)) throw unwritable('half a surrogate pair')
+  const json = JSON.stringify(text)
+  return ascii ? json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`) : json
+}
+
+function unwritable(what: string): InTotoError {
+  return new InTotoError({ code: 'E_FORMAT', message: `a value cannot be written as JSON: ${what}` })
+}

@@ -1,0 +1,31 @@
+/**
+ * Order by code point, which is the order of the UTF-8 bytes: what canonical JSON and Python's sorted output use. Called by both writers.
+ * Never by UTF-16 unit, as `Array.sort` does: that puts U+1F600 before U+FF5E.
+ */
+
+/** Surrogates stand above all other units in code point order. */
+function rank(unit: number): number {
+  return unit >= 0xe000 ? unit - 0x800 : unit >= 0xd800 ? unit + 0x2000 : unit
+}
+
+/** Negative, zero or positive, as `Array.sort` wants it. */
+export function compareCodePoints(a: string, b: string): number {
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const difference = rank(a.charCodeAt(i)) - rank(b.charCodeAt(i))
+    if (difference !== 0) return difference
+  }
+  return a.length - b.length
+}
+
+/** Sorts in place by code point; costs one pass when the names are in order already, as files made by a tool are. */
+export function sortNames(names: string[]): string[] {
+  let high = false
+  let ascending = true
+  for (let i = 0; i < names.length; i++) {
+    if (/[\ud800-\uffff]/.test(names[i]!)) high = true
+    if (i > 0 && names[i - 1]! > names[i]!) ascending = false
+  }
+  if (high) return names.sort(compareCodePoints)
+  return ascending ? names : names.sort()
+}
