@@ -1,0 +1,22 @@
+/**
+ * The face of `intoto`: everything a program may import, portable to browsers and workers; `intoto/node` adds disk and processes. Only
+ * re-exports live here.
+ */
+export { InTotoError, problem, type Evidence, type Problem, type ProblemCode, type ProblemInit, type RuleRef } from './errors.ts'
+export {
+  artifactName,
+  cleanName,
+  collisions,
+  equalDigests,
+  usableDigest,
+  type Artifacts,
+  type DigestMap,
+} from './model/artifact.ts'
+export { isLayout, parseExpires, parseLayout, type Inspection, type Layout, type Step } from './model/layout.ts'
+export { createLink, isLink, isLinkFileName, linkFileName, parseLink, type Link, type LinkInit } from './model/link.ts'
+export { substituteParameters, type Parameters } from './model/parameter.ts'
+export { compilePattern, matchPattern } from './model/pattern.ts'
+export { formatRule, parseRule, parseRuleText, ruleTokens, type ArtifactRule, type MatchRule, type PatternRule, type RequireRule } from './model/rule.ts'
+export type { Inspect, InspectContext, ProductEvidence, VerifyOptions } from './verify/options.ts'
+export { VerificationError, type LayoutReport, type LinkReport, type ProductReport, type Report, type RuleReport, type StepReport, type Who } from './verify/report.ts'
+export { memoryLinks, type LinkFile, type LinkSource } from './verify/source.ts'
