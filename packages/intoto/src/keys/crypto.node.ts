@@ -1,0 +1,102 @@
+/**
+ * The primitives on Node: `node:crypto`, which agrees with both peers on every Ed25519 edge case. Chosen through `#crypto`; only the key
+ * modules call it.
+ */
+import { constants, createHash, createPrivateKey, createPublicKey, generateKeyPair, sign, verify as verifyNode, type KeyObject } from 'node:crypto'
+import { promisify } from 'node:util'
+import type { PrivateKey } from './crypto.ts'
+import type { Algorithm, Hash } from './scheme.ts'
+
+/** SHA-256, 32 bytes. */
+export function sha256(data: Uint8Array): Uint8Array {
+  return plain(createHash('sha256').update(data).digest())
+}
+
+/** SHA-512, 64 bytes. */
+export function sha512(data: Uint8Array): Uint8Array {
+  return plain(createHash('sha512').update(data).digest())
+}
+
+/** See `Crypto.isUsable`. */
+export async function isUsable(algorithm: Algorithm, spki: Uint8Array): Promise<boolean> {
+  return publicKey(algorithm, spki) !== undefined
+}
+
+/** See `Crypto.verify`. */
+export async function verify(algorithm: Algorithm, spki: Uint8Array, data: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  const key = publicKey(algorithm, spki)
+  if (key === undefined) return false
+  try {
+    return verifyNode(hashName(algorithm), data, { key, ...options(algorithm) }, signature)
+  } catch {
+    return false
+  }
+}
+
+/** See `Crypto.importPrivate`. */
+export async function importPrivate(algorithm: Algorithm, pkcs8: Uint8Array): Promise<PrivateKey> {
+  return importPrivateSync(algorithm, pkcs8)
+}
+
+/** See `Crypto.importPrivateSync`. */
+export function importPrivateSync(algorithm: Algorithm, pkcs8: Uint8Array): PrivateKey {
+  const key = createPrivateKey({ key: asBuffer(pkcs8), format: 'der', type: 'pkcs8' })
+  const signSync = (data: Uint8Array): Uint8Array => plain(sign(hashName(algorithm), data, { key, ...options(algorithm) }))
+  const spki = plain(createPublicKey(key).export({ format: 'der', type: 'spki' }))
+  return { spki, signSync, sign: async (data) => signSync(data) }
+}
+
+/** See `Crypto.decrypt`. */
+export async function decrypt(encrypted: Uint8Array, password: string): Promise<Uint8Array> {
+  return decryptSync(encrypted, password)
+}
+
+/** See `Crypto.decryptSync`: every encryption that OpenSSL knows. */
+export function decryptSync(encrypted: Uint8Array, password: string): Uint8Array {
+  const key = createPrivateKey({ key: asBuffer(encrypted), format: 'der', type: 'pkcs8', passphrase: password })
+  return plain(key.export({ format: 'der', type: 'pkcs8' }))
+}
+
+const generatePair = promisify(generateKeyPair) as unknown as (type: string, options: object) => Promise<{ privateKey: KeyObject }>
+
+/** See `Crypto.generate`. */
+export async function generate(algorithm: Algorithm): Promise<Uint8Array> {
+  const { privateKey } = await (algorithm.name === 'Ed25519'
+    ? generatePair('ed25519', {})
+    : algorithm.name === 'ECDSA'
+      ? generatePair('ec', { namedCurve: algorithm.namedCurve })
+      : generatePair('rsa', { modulusLength: 3072, publicExponent: 65_537 }))
+  return plain(privateKey.export({ format: 'der', type: 'pkcs8' }))
+}
+
+function publicKey(algorithm: Algorithm, spki: Uint8Array): KeyObject | undefined {
+  try {
+    const key = createPublicKey({ key: asBuffer(spki), format: 'der', type: 'spki' })
+    const type = algorithm.name === 'Ed25519' ? 'ed25519' : algorithm.name === 'ECDSA' ? 'ec' : 'rsa'
+    return key.asymmetricKeyType === type ? key : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const hashNames: Readonly<Record<Hash, string>> = { 'SHA-256': 'sha256', 'SHA-384': 'sha384', 'SHA-512': 'sha512' }
+
+function hashName(algorithm: Algorithm): string | null {
+  return algorithm.name === 'Ed25519' ? null : hashNames[algorithm.hash]
+}
+
+function options(algorithm: Algorithm): { padding?: number; saltLength?: number; dsaEncoding?: 'ieee-p1363' } {
+  if (algorithm.name === 'RSA-PSS') return { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: algorithm.saltLength }
+  if (algorithm.name === 'RSASSA-PKCS1-v1_5') return { padding: constants.RSA_PKCS1_PADDING }
+  return algorithm.name === 'ECDSA' ? { dsaEncoding: 'ieee-p1363' } : {}
+}
+
+/** Node's key readers want a Buffer. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** A copy that is a bare Uint8Array: what leaves this module is the same type everywhere, and no view of Node's shared pool. */
+function plain(buffer: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer)
+}

@@ -1,0 +1,126 @@
+/**
+ * The primitives wherever there is no `node:crypto` (browsers, workers, edge): WebCrypto, and noble for Ed25519 and hashes, since not every
+ * WebCrypto has the one and none hashes at once. Chosen through `#crypto`; only the key modules call it.
+ */
+import { getPublicKey, hashes, Point, sign as signEd25519, verify as verifyEd25519 } from '@noble/ed25519'
+import { sha256 as hash256, sha512 as hash512 } from '@noble/hashes/sha2.js'
+import { concat, equalBytes } from '../encoding/bytes.ts'
+import { derTag, readElement, readSequence } from '../encoding/der.ts'
+import { InTotoError } from '../errors.ts'
+import type { PrivateKey } from './crypto.ts'
+import { decryptPbes2 } from './pbes2.ts'
+import { edPkcs8 } from './pkcs8.ts'
+import type { Algorithm } from './scheme.ts'
+import { publicMaterial } from './spki.ts'
+
+// noble carries no hash of its own; this is how it takes one.
+hashes.sha512 = hash512
+
+const subtle = globalThis.crypto.subtle
+
+/** SHA-256, 32 bytes. */
+export function sha256(data: Uint8Array): Uint8Array {
+  return hash256(data)
+}
+
+/** SHA-512, 64 bytes. */
+export function sha512(data: Uint8Array): Uint8Array {
+  return hash512(data)
+}
+
+/** See `Crypto.isUsable`. */
+export async function isUsable(algorithm: Algorithm, spki: Uint8Array): Promise<boolean> {
+  try {
+    if (algorithm.name === 'Ed25519') Point.fromBytes(spki.subarray(-32))
+    else await subtle.importKey('spki', owned(spki), algorithm, false, ['verify'])
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** See `Crypto.verify`. */
+export async function verify(algorithm: Algorithm, spki: Uint8Array, data: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  try {
+    if (algorithm.name === 'Ed25519') {
+      const publicKey = spki.slice(-32)
+      return verifyEd25519(signature, data, publicKey, { zip215: false }) && isCofactorless(publicKey, data, signature)
+    }
+    const key = await subtle.importKey('spki', owned(spki), algorithm, false, ['verify'])
+    return await subtle.verify(algorithm, key, owned(signature), owned(data))
+  } catch {
+    return false
+  }
+}
+
+const groupOrder = Point.CURVE().n
+
+/**
+ * The equation without the cofactor, R = [S]B - [k]A, compared as bytes. noble checks it multiplied by 8, OpenSSL and Go as it stands; the
+ * two differ for keys with a component of small order.
+ */
+function isCofactorless(publicKey: Uint8Array, data: Uint8Array, signature: Uint8Array): boolean {
+  const encodedR = signature.subarray(0, 32)
+  const k = littleEndian(hash512(concat(encodedR, publicKey, data))) % groupOrder
+  const s = littleEndian(signature.subarray(32))
+  const r = Point.BASE.multiplyUnsafe(s).subtract(Point.fromBytes(publicKey).multiplyUnsafe(k))
+  return equalBytes(r.toBytes(), encodedR)
+}
+
+function littleEndian(bytes: Uint8Array): bigint {
+  let number = 0n
+  for (let i = bytes.length - 1; i >= 0; i--) number = (number << 8n) | BigInt(bytes[i]!)
+  return number
+}
+
+/** See `Crypto.importPrivate`. */
+export async function importPrivate(algorithm: Algorithm, pkcs8: Uint8Array): Promise<PrivateKey> {
+  if (algorithm.name === 'Ed25519') return importPrivateSync(algorithm, pkcs8)
+  const key = await subtle.importKey('pkcs8', owned(pkcs8), algorithm, true, ['sign'])
+  // WebCrypto gives no public half of a private key: it is taken from the JWK form, without the private members.
+  const { kty, crv, x, y, n, e } = await subtle.exportKey('jwk', key)
+  const half = algorithm.name === 'ECDSA' ? { kty, crv, x, y } : { kty, n, e }
+  const publicKey = await subtle.importKey('jwk', half as JsonWebKey, algorithm, true, ['verify'])
+  const spki = new Uint8Array(await subtle.exportKey('spki', publicKey))
+  return { spki, sign: async (data) => new Uint8Array(await subtle.sign(algorithm, key, owned(data))) }
+}
+
+/** See `Crypto.importPrivateSync`: only Ed25519 signs at once here. */
+export function importPrivateSync(algorithm: Algorithm, pkcs8: Uint8Array): PrivateKey {
+  if (algorithm.name !== 'Ed25519') throw notAtOnce('RSA and ECDSA keys')
+  const seed = readElement(readSequence(pkcs8)[2]?.body ?? new Uint8Array(0), derTag.octetString).slice()
+  const { spki } = publicMaterial('ed25519', getPublicKey(seed))
+  const signSync = (data: Uint8Array): Uint8Array => signEd25519(data, seed)
+  return { spki, signSync, sign: async (data) => signSync(data) }
+}
+
+/** See `Crypto.decrypt`. */
+export async function decrypt(encrypted: Uint8Array, password: string): Promise<Uint8Array> {
+  return decryptPbes2(encrypted, password)
+}
+
+/** See `Crypto.decryptSync`: WebCrypto has no such thing. */
+export function decryptSync(): Uint8Array {
+  throw notAtOnce('encrypted keys')
+}
+
+/** See `Crypto.generate`. */
+export async function generate(algorithm: Algorithm): Promise<Uint8Array> {
+  if (algorithm.name === 'Ed25519') return edPkcs8(globalThis.crypto.getRandomValues(new Uint8Array(32)))
+  const parameters = algorithm.name === 'ECDSA' ? algorithm : { ...algorithm, modulusLength: 3072, publicExponent: Uint8Array.of(1, 0, 1) }
+  const { privateKey } = (await subtle.generateKey(parameters, true, ['sign', 'verify'])) as CryptoKeyPair
+  return new Uint8Array(await subtle.exportKey('pkcs8', privateKey))
+}
+
+/** WebCrypto's types want bytes over a buffer that is not shared. */
+function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes)
+}
+
+function notAtOnce(what: string): InTotoError {
+  return new InTotoError({
+    code: 'E_UNSUPPORTED',
+    message: `${what} cannot be used synchronously on this platform`,
+    fix: 'use importSigner, which is asynchronous, or an unencrypted Ed25519 key',
+  })
+}

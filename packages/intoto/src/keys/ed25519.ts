@@ -1,0 +1,43 @@
+/**
+ * What both cryptographic implementations agree on before either looks at an Ed25519 signature (RFC 8032, 5.1.7): a scalar below the group
+ * order, points in their only encoding, and no key of small order. Implementations differ exactly there, and the verdict must not.
+ */
+import { fromHex } from '../encoding/bytes.ts'
+
+/** Little-endian numbers: the field's prime and the order of the base point. */
+const prime = fromHex('edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f')
+const order = fromHex('edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010')
+
+/** The y of all points whose order divides 8; the sign bit of the encoding does not matter. */
+const smallOrder: readonly Uint8Array[] = [
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+].map(fromHex)
+
+/** a < b, both 32 bytes, little-endian. */
+function isBelow(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 31; i >= 0; i--) if (a[i] !== b[i]) return a[i]! < b[i]!
+  return false
+}
+
+/** The y of an encoded point. */
+function ordinate(point: Uint8Array): Uint8Array {
+  const y = point.slice()
+  y[31]! &= 0x7f
+  return y
+}
+
+/** True for an encoding of a point that has another one, and for every encoding of a point of small order. */
+export function isWeakPoint(point: Uint8Array): boolean {
+  const y = ordinate(point)
+  return !isBelow(y, prime) || smallOrder.some((weak) => weak.every((byte, i) => byte === y[i]))
+}
+
+/** May this pair be handed to an implementation? Says nothing about whether the signature is good. */
+export function isPlausible(publicKey: Uint8Array, signature: Uint8Array): boolean {
+  if (publicKey.length !== 32 || signature.length !== 64 || isWeakPoint(publicKey)) return false
+  return isBelow(ordinate(signature.subarray(0, 32)), prime) && isBelow(signature.subarray(32), order)
+}

@@ -1,0 +1,48 @@
+/**
+ * Key ids: the hash over a key object, in the forms that the tools use (in-toto specification, 4.2). One PEM has several ids, so a signature
+ * is looked for under all of them. An id only selects; what identifies a key is its material.
+ */
+import { sha256 } from '#crypto'
+import { toHex } from '../encoding/bytes.ts'
+import { canonicalJson } from '../encoding/canonical.ts'
+import type { JsonObject } from '../encoding/json.ts'
+import { goEcdsaScheme } from './scheme.ts'
+
+/** What an id is computed from. `public` is hex for Ed25519, else PEM. */
+export interface KeyidSource {
+  keytype: string
+  scheme: string
+  keyval: { public: string }
+}
+
+/** Whose derivation: securesystemslib 1.0 and later, or in-toto-golang and older securesystemslib. */
+export type KeyidStyle = 'python' | 'go'
+
+function digest(value: JsonObject): string {
+  return toHex(sha256(canonicalJson(value)))
+}
+
+/** The id of a key in one style; Go's with Go's scheme label on every ECDSA curve. */
+export function deriveKeyid(key: KeyidSource, style: KeyidStyle): string {
+  if (style === 'python') return pythonForm(key)
+  return goForm(key.keytype === 'ecdsa' ? { ...key, scheme: goEcdsaScheme } : key)
+}
+
+function pythonForm({ keytype, scheme, keyval }: KeyidSource): string {
+  return digest({ keytype, scheme, keyval: { public: keyval.public } })
+}
+
+function goForm({ keytype, scheme, keyval }: KeyidSource): string {
+  return digest({ keytype, scheme, keyval: { public: keyval.public.trimEnd() }, keyid_hash_algorithms: ['sha256', 'sha512'] })
+}
+
+/** Every id under which a tool may have filed this key, Python's first, each once. `key.keytype` must not be an alias. */
+export function deriveKeyids(key: KeyidSource): readonly string[] {
+  const forms = [pythonForm(key), goForm(key), deriveKeyid(key, 'go')]
+  if (key.keytype === 'ecdsa') {
+    // securesystemslib before 0.24 wrote the scheme as key type.
+    const alias = { ...key, keytype: key.scheme }
+    forms.push(goForm(alias), pythonForm(alias))
+  }
+  return [...new Set(forms)]
+}

@@ -1,0 +1,118 @@
+/**
+ * Whoever can sign: a private key from a file, a new one, or yours (a KMS, a token: a key and one function). Called by `sign` and by those
+ * who load key files. No message from here holds key content, and no function gives a private key back but generation.
+ */
+import { decrypt, decryptSync, generate, importPrivate, importPrivateSync } from '#crypto'
+import { ecdsaToDer } from '../encoding/der.ts'
+import { writePem } from '../encoding/pem.ts'
+import { InTotoError } from '../errors.ts'
+import type { PrivateKey } from './crypto.ts'
+import { keyFromMaterial, type Key } from './key.ts'
+import { encryptPbes2 } from './pbes2.ts'
+import { damaged, readPkcs8, readPrivatePem } from './pkcs8.ts'
+import { algorithmOf, defaultScheme, type Algorithm, type Curve, type Keytype } from './scheme.ts'
+import { badKey, readSpki } from './spki.ts'
+
+/** A key and the ability to sign with it. */
+export interface Signer {
+  readonly key: Key
+  /** Signature over the data in the form that metadata holds: ECDSA as DER. */
+  sign(data: Uint8Array): Promise<Uint8Array>
+  /** The same at once, where the signer can. */
+  signSync?(data: Uint8Array): Uint8Array
+}
+
+/** How a private key is read or written. */
+export interface KeyOptions {
+  password?: string
+}
+
+/**
+ * A signer from a private key in PEM form: PKCS#8, also encrypted, PKCS#1, SEC1.
+ * @throws E_KEY when the text is no usable private key or the password is missing or wrong; E_UNSUPPORTED for encryptions the platform lacks
+ */
+export async function importSigner(pem: string, options: KeyOptions = {}): Promise<Signer> {
+  const { der, encrypted } = readPrivatePem(pem)
+  const pkcs8 = encrypted ? await decrypt(der, needed(options.password)).catch(wrongPassword) : der
+  const algorithm = privateAlgorithm(pkcs8)
+  return signerOf(algorithm, await importPrivate(algorithm, pkcs8).catch(unusable))
+}
+
+/**
+ * The same at once; in Node for all keys, elsewhere for unencrypted Ed25519 keys.
+ * @throws E_KEY as `importSigner`; E_UNSUPPORTED where the platform has no synchronous way
+ */
+export function importSignerSync(pem: string, options: KeyOptions = {}): Signer {
+  const { der, encrypted } = readPrivatePem(pem)
+  let pkcs8 = der
+  if (encrypted) {
+    const password = needed(options.password)
+    try {
+      pkcs8 = decryptSync(der, password)
+    } catch (error) {
+      wrongPassword(error)
+    }
+  }
+  const algorithm = privateAlgorithm(pkcs8)
+  try {
+    return signerOf(algorithm, importPrivateSync(algorithm, pkcs8))
+  } catch (error) {
+    return unusable(error)
+  }
+}
+
+function needed(password: string | undefined): string {
+  if (password === undefined || password === '') throw badKey('it is encrypted and no password was given', 'give its password')
+  return password
+}
+
+function wrongPassword(error: unknown): never {
+  if (error instanceof InTotoError && error.code === 'E_UNSUPPORTED') throw error
+  throw badKey('the password is wrong, or the file is damaged', 'give the password with which the key was encrypted')
+}
+
+function unusable(error: unknown): never {
+  throw error instanceof InTotoError ? error : damaged()
+}
+
+function privateAlgorithm(pkcs8: Uint8Array): Algorithm {
+  const { keytype, curve } = readPkcs8(pkcs8)
+  const algorithm = algorithmOf(keytype, defaultScheme(keytype, curve), curve)
+  if (algorithm === undefined) throw damaged()
+  return algorithm
+}
+
+function signerOf(algorithm: Algorithm, secret: PrivateKey): Signer {
+  const key = keyFromMaterial(readSpki(secret.spki))
+  const outward = algorithm.name === 'ECDSA' ? ecdsaToDer : (signature: Uint8Array): Uint8Array => signature
+  const signer: Signer = { key, sign: async (data) => outward(await secret.sign(data)) }
+  const { signSync } = secret
+  return signSync === undefined ? signer : { ...signer, signSync: (data) => outward(signSync(data)) }
+}
+
+/** The kinds of key that can be made: `ecdsa` is P-256, `rsa` has 3072 bits. */
+export type KeyPairType = 'ed25519' | 'ecdsa' | 'ecdsa-p384' | 'ecdsa-p521' | 'rsa'
+
+const pairTypes: ReadonlyMap<string, { keytype: Keytype; curve?: Curve }> = new Map<string, { keytype: Keytype; curve?: Curve }>([
+  ['ed25519', { keytype: 'ed25519' }],
+  ['ecdsa', { keytype: 'ecdsa', curve: 'P-256' }],
+  ['ecdsa-p384', { keytype: 'ecdsa', curve: 'P-384' }],
+  ['ecdsa-p521', { keytype: 'ecdsa', curve: 'P-521' }],
+  ['rsa', { keytype: 'rsa' }],
+])
+
+/**
+ * A new key pair in PEM form: PKCS#8, encrypted when a password is given, and SPKI.
+ * @throws E_KEY for a type that does not exist or an empty password
+ */
+export async function generateKeyPair(type: KeyPairType = 'ed25519', options: KeyOptions = {}): Promise<{ privatePem: string; publicPem: string }> {
+  const kind = pairTypes.get(type)
+  const algorithm = kind && algorithmOf(kind.keytype, defaultScheme(kind.keytype, kind.curve), kind.curve)
+  if (algorithm === undefined) throw badKey(`there is no key type ${JSON.stringify(type)}`, `choose one of ${[...pairTypes.keys()].join(', ')}`)
+  if (options.password === '') throw badKey('an empty password protects nothing', 'give a password, or none')
+  const pkcs8 = await generate(algorithm)
+  const { spki } = await importPrivate(algorithm, pkcs8)
+  const publicPem = writePem('PUBLIC KEY', readSpki(spki).spki)
+  if (options.password === undefined) return { privatePem: writePem('PRIVATE KEY', pkcs8), publicPem }
+  return { privatePem: writePem('ENCRYPTED PRIVATE KEY', await encryptPbes2(pkcs8, options.password)), publicPem }
+}
