@@ -2,10 +2,10 @@
  * Files and folders on disk into the artifacts of a link. `run`, `record`, `match-products` and inspections call it; what it returns holds every
  * file that was asked for under one name, or it throws. It knows nothing of steps, keys or signatures.
  */
-import { isAbsolute, join, posix } from 'node:path'
+import { isAbsolute, join, sep } from 'node:path'
 import { emptyRecord } from '../encoding/json.ts'
 import { InTotoError } from '../errors.ts'
-import type { Artifacts, DigestMap } from '../model/artifact.ts'
+import { artifactName, type Artifacts, type DigestMap } from '../model/artifact.ts'
 import { isLinkFileName } from '../model/link.ts'
 import { printable } from './fault.ts'
 import { hashBytes, readDigests, type Algorithm } from './hash.ts'
@@ -28,7 +28,7 @@ export interface RecordOptions extends WalkOptions {
  * recorded. (The reference's `*.link*`, `*~` and `*.pyc` would hide real files.)
  */
 export function excludedByDefault(recorded: string): Exclude {
-  const everything = posix.normalize(recorded) === '.'
+  const everything = nameOf(recorded) === '.'
   return (name) => {
     const last = name.slice(name.lastIndexOf('/') + 1)
     return last === '.git' || (everything && last === 'node_modules') || isStepLink(last)
@@ -88,8 +88,8 @@ function recordFiles(path: string, recording: Recording): void {
 }
 
 function recordFolder(folder: string, recording: Recording): void {
-  const name = `dir:${strip(slashed(folder), recording)}`
-  if (claim(name, `dir:${slashed(folder)}`, recording)) recording.artifacts[name] = folderDigest(folder, recording)
+  const name = `dir:${strip(folder.replaceAll(sep, '/'), recording)}`
+  if (claim(name, `dir:${folder}`, recording)) recording.artifacts[name] = folderDigest(folder, recording)
 }
 
 /** False when this very file is recorded already, because the paths overlap. */
@@ -108,7 +108,7 @@ function claim(name: string, source: string, recording: Recording): boolean {
 }
 
 function filesOf(path: string, o: RecordOptions): Found[] {
-  const name = posix.normalize(slashed(path)).replace(/(?<=.)\/$/, '')
+  const name = nameOf(path)
   const exclude = o.exclude ?? excludedByDefault(name)
   if (name !== '.' && isExcluded(name, exclude)) return []
   return walkPath({ path: at(o.base, name), name: name === '.' ? '' : name }, o.base ?? '.', { ...o, exclude })
@@ -124,9 +124,8 @@ function at(base: string | undefined, name: string): string {
   return base === undefined || isAbsolute(name) ? name : join(base, name)
 }
 
-/** Backslashes separate names on Windows only; elsewhere they are letters like others. */
-function slashed(path: string): string {
-  return process.platform === 'win32' ? path.replaceAll('\\', '/') : path
+function nameOf(path: string): string {
+  return artifactName(path, sep)
 }
 
 function strip(name: string, o: RecordOptions): string {
@@ -152,7 +151,7 @@ function digestMap(path: string, algorithms: readonly Algorithm[]): DigestMap {
 
 /** ITE-4 `dir:`: the digest of the sorted lines "<sha256>  <name>" of all files below a folder; exclusions apply inside. */
 function folderDigest(folder: string, o: RecordOptions): DigestMap {
-  const path = at(o.base, slashed(folder))
+  const path = at(o.base, folder)
   const found = walk({ path, name: '' }, path, { ...o, exclude: o.exclude ?? excludedByDefault('.') })
   const lines = found.map((file) => ({ name: Buffer.from(file.name), digest: digestMap(file.path, ['sha256'])['sha256'] ?? '' }))
   lines.sort((a, b) => Buffer.compare(a.name, b.name))
