@@ -124,41 +124,38 @@ export function sameKey(a: Key, b: Key): boolean {
   return keyMaterial(a) === keyMaterial(b)
 }
 
-/** Is this a key whose signatures can be checked here? OpenPGP, X.509 and unknown types are kept in layouts, and never counted. */
-export function isKnownKeytype(key: JsonObject | Key): boolean {
-  const { keytype } = key as { keytype?: unknown }
+/** Is this a `keytype` whose signatures can be checked here? Keys of others (OpenPGP, unknown ones) are kept in layouts, and never counted. */
+export function isKnownKeytype(keytype: unknown): boolean {
   return typeof keytype === 'string' && keytypeOf(keytype) !== undefined
 }
 
 /**
- * Checks the key object of a layout. `keyid` is the name under which the layout lists it, for objects that do not repeat it. Keys of types
- * that are not supported are returned as they are; see `isKnownKeytype`.
- * @throws E_LAYOUT_INVALID when its members, or its type, scheme, curve and strength do not belong together, or a private key is in it
+ * Checks the key object of a layout: its type, scheme, curve and strength belong together, and nothing private is in it. `keyid` is the name
+ * under which the layout lists it, for objects that do not repeat it. Keys of types that are not known here come back as they are.
+ * @throws E_LAYOUT_INVALID
  */
-export function checkKey(key: JsonObject, keyid?: string): Key {
-  const id = Object.hasOwn(key, 'keyid') ? key['keyid'] : keyid
-  const refuse = (reason: string, fix = 'make the layout again'): never => {
-    throw new InTotoError({ code: 'E_LAYOUT_INVALID', message: `key ${typeof id === 'string' ? id.slice(0, 64) : 'without id'}: ${reason}`, fix })
-  }
-  if (typeof id !== 'string' || id === '') return refuse('its "keyid" is not a text')
-  const checked = Object.hasOwn(key, 'keyid') ? key : withKeyid(key, id)
-  if (!isKnownKeytype(key)) return checked as unknown as Key
+export function checkKey(object: JsonObject, keyid?: string): Key {
+  const key = Object.hasOwn(object, 'keyid') || keyid === undefined ? object : Object.assign(emptyRecord(), object, { keyid })
+  if (typeof key['keyid'] !== 'string' || key['keyid'] === '') return refuseKey('"keyid" is not a text')
+  const checked = key as unknown as Key
+  if (!isKnownKeytype(key['keytype'])) return checked
   const { keyval, scheme } = key
-  if (typeof scheme !== 'string') return refuse('its "scheme" is not a text')
-  if (!isJsonObject(keyval) || typeof keyval['public'] !== 'string') return refuse('its "keyval" has no "public" text')
-  const secret = keyval['private']
-  if (secret !== undefined && secret !== '') return refuse('it holds a private key', 'take that key out of use, and sign a layout with public keys only')
+  if (typeof scheme !== 'string') return refuseKey('"scheme" is not a text')
+  if (!isJsonObject(keyval) || typeof keyval['public'] !== 'string') return refuseKey('"keyval" has no "public" text')
+  const { private: secret } = keyval
+  // Old tools write an empty one.
+  if (secret !== undefined && secret !== '') return refuseKey('a private key is in it', 'take that key out of use, and put only public keys into layouts')
   try {
-    prepare(checked as unknown as Key)
+    prepare(checked)
   } catch (error) {
-    if (!(error instanceof InTotoError)) throw error
-    return refuse(error.message, error.problem.fix[0])
+    if (error instanceof InTotoError) refuseKey(error.message, error.problem.fix[0])
+    throw error
   }
-  return checked as unknown as Key
+  return checked
 }
 
-function withKeyid(key: JsonObject, keyid: string): JsonObject {
-  return Object.assign(emptyRecord(), key, { keyid })
+function refuseKey(reason: string, fix = 'have the owner make the layout again'): never {
+  throw new InTotoError({ code: 'E_LAYOUT_INVALID', message: reason, fix })
 }
 
 /**
