@@ -11,8 +11,12 @@ const alias = [
 ]
 const withCrypto = (file: string) => ({ alias: [...alias, { find: /^#crypto$/, replacement: at(`packages/intoto/src/keys/${file}`) }] })
 
+// .ci/run counts what ran from this file.
+const results = process.env['TEST_RESULTS']
+
 export default defineConfig({
   test: {
+    reporters: results ? ['default', ['json', { outputFile: results }]] : ['default'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [
