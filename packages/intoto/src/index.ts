@@ -29,3 +29,4 @@ export { addSignature, decodeMetadata, encodeMetadata, hasSignature, sign, signe
 export type { DecodeOptions, Metadata, Payload, SignOptions } from './metadata/metadata.ts'
 export type { Signature } from './metadata/signature.ts'
 export { isStatement, matchDigestSet, parseStatement, statementType, type DigestSet, type ResourceDescriptor, type Statement } from './model/statement.ts'
+export { fromStatement, linkPredicateType, provenancePredicateType, toProvenance, toStatement, type ProvenanceOptions } from './model/predicate.ts'

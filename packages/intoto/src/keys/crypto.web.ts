@@ -108,7 +108,7 @@ export function decryptSync(): Uint8Array {
 export async function generate(algorithm: Algorithm): Promise<Uint8Array> {
   if (algorithm.name === 'Ed25519') return edPkcs8(globalThis.crypto.getRandomValues(new Uint8Array(32)))
   const parameters = algorithm.name === 'ECDSA' ? algorithm : { ...algorithm, modulusLength: 3072, publicExponent: Uint8Array.of(1, 0, 1) }
-  const { privateKey } = (await subtle.generateKey(parameters, true, ['sign', 'verify'])) as CryptoKeyPair
+  const { privateKey } = await subtle.generateKey(parameters, true, ['sign', 'verify'])
   return new Uint8Array(await subtle.exportKey('pkcs8', privateKey))
 }
 

@@ -6,7 +6,6 @@ import { isUsable, verify } from '#crypto'
 import { fromHex, toBase64, toHex } from '../encoding/bytes.ts'
 import { ecdsaFromDer } from '../encoding/der.ts'
 import { emptyRecord, isJsonObject, type JsonObject } from '../encoding/json.ts'
-import { canonicalJson } from '../encoding/canonical.ts'
 import { readPem, writePem } from '../encoding/pem.ts'
 import { InTotoError } from '../errors.ts'
 import { isPlausible } from './ed25519.ts'
@@ -110,12 +109,12 @@ export function keyidFor(key: Key, style: KeyidStyle): string {
   return deriveKeyid(sourceOf(prepare(key).material, key.scheme), style)
 }
 
-/** The public material as one string: equal for equal keys, whatever their ids, schemes and spelling. */
+/** The public material as one string: equal for equal keys, whatever their ids, schemes and spelling. Keys that cannot be used here, and so never count, are told apart by id. */
 export function keyMaterial(key: Key): string {
   try {
     return `spki:${toBase64(prepare(key).material.spki)}`
   } catch {
-    return `other:${toBase64(canonicalJson({ keytype: key.keytype, keyval: key.keyval } as unknown as JsonObject))}`
+    return `other:${key.keyid}`
   }
 }
 

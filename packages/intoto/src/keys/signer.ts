@@ -24,7 +24,7 @@ export interface Signer {
 
 /** How a private key is read or written. */
 export interface KeyOptions {
-  password?: string
+  password?: string | undefined
 }
 
 /**
@@ -86,8 +86,9 @@ function signerOf(algorithm: Algorithm, secret: PrivateKey): Signer {
   const key = keyFromMaterial(readSpki(secret.spki))
   const outward = algorithm.name === 'ECDSA' ? ecdsaToDer : (signature: Uint8Array): Uint8Array => signature
   const signer: Signer = { key, sign: async (data) => outward(await secret.sign(data)) }
-  const { signSync } = secret
-  return signSync === undefined ? signer : { ...signer, signSync: (data) => outward(signSync(data)) }
+  if (secret.signSync === undefined) return signer
+  const signSync = secret.signSync.bind(secret)
+  return { ...signer, signSync: (data) => outward(signSync(data)) }
 }
 
 /** The kinds of key that can be made: `ecdsa` is P-256, `rsa` has 3072 bits. */

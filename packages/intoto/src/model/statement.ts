@@ -98,7 +98,7 @@ function parseDescriptor(value: unknown, place: Place): ResourceDescriptor {
     if (algorithms.length === 0) refuse(here, 'at least one digest', digest)
     for (const algorithm of algorithms) if (expectString(set[algorithm], within(here, algorithm)) === '') refuse(within(here, algorithm), 'a digest', '')
   }
-  return descriptor as unknown as ResourceDescriptor
+  return descriptor
 }
 
 /** Digests that are strong enough to stand for content, with their length in hex digits. */
