@@ -1,0 +1,54 @@
+/**
+ * Packs the four published packages as npm would upload them and looks at each: publint, the types as every kind of importer sees them, and the
+ * list of files. `npm run packages`. It publishes nothing.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const npm = process.env.npm_execpath === undefined ? ['npm'] : [process.execPath, process.env.npm_execpath]
+/** A bin has no types to look at. */
+const packages = [
+  { folder: '.', types: true },
+  { folder: 'packages/intoto', types: true },
+  { folder: 'packages/npm', types: true },
+  { folder: 'packages/cli', types: false },
+]
+/** What a tarball may hold; all else is there by mistake. */
+const expected = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/[\w-]+\.(js|json)|(dist|src)\/.+\.(c?js|d\.ts|ts|js\.map|d\.ts\.map))$/
+
+let failures = 0
+const destination = mkdtempSync(join(tmpdir(), 'in-toto-packages-'))
+try {
+  for (const { folder, types } of packages) {
+    const cwd = join(root, folder)
+    const packed = run([...npm, 'pack', '--json', '--ignore-scripts', '--pack-destination', destination], cwd)
+    const [{ filename, files, size }] = Object.values(JSON.parse(packed.stdout))
+    console.log(`${filename}: ${files.length} files, ${Math.round(size / 1024)} KiB`)
+    for (const { path } of files) if (!expected.test(path)) complain(`${filename} holds ${path}`)
+    for (const needed of ['LICENSE', 'README.md']) if (!files.some(({ path }) => path === needed)) complain(`${filename} has no ${needed}`)
+    const tarball = join(destination, filename)
+    look(filename, [join(root, 'node_modules/.bin/publint'), '--strict', tarball])
+    if (types) look(filename, [join(root, 'node_modules/.bin/attw'), tarball, '--profile', 'esm-only', '--format', 'ascii'])
+  }
+} finally {
+  rmSync(destination, { recursive: true, force: true })
+}
+if (failures > 0) process.exitCode = 1
+
+function run([command, ...args], cwd) {
+  return spawnSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], shell: process.platform === 'win32' })
+}
+
+function look(name, command) {
+  const { status, stdout, stderr } = run(command, root)
+  if (status !== 0) complain(`${name}\n${stdout}${stderr}`)
+}
+
+function complain(text) {
+  failures += 1
+  console.error(text)
+}
