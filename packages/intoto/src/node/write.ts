@@ -47,7 +47,7 @@ export function writeFileAtomic(path: string, bytes: Uint8Array, o: WriteOptions
 
 /** Short enough for file systems that end names at 255 bytes; the process id tells whose it was after a crash. */
 function temporaryName(name: string): string {
-  return `.${[...name].slice(0, 40).join('')}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`
+  return `.${Array.from(name).slice(0, 40).join('')}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`
 }
 
 /** A rename over /dev/full or /dev/stdout would replace the device itself. */
