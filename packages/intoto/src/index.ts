@@ -30,3 +30,5 @@ export type { DecodeOptions, Metadata, Payload, SignOptions } from './metadata/m
 export type { Signature } from './metadata/signature.ts'
 export { isStatement, matchDigestSet, parseStatement, statementType, type DigestSet, type ResourceDescriptor, type Statement } from './model/statement.ts'
 export { fromStatement, linkPredicateType, provenancePredicateType, toProvenance, toStatement, type ProvenanceOptions } from './model/predicate.ts'
+export { lintLayout, type LintOptions } from './model/lint.ts'
+export { judge, verify } from './verify/verify.ts'

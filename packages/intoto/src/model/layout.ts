@@ -4,7 +4,7 @@
  */
 import { emptyRecord, withDefaults, type JsonObject, type JsonValue, type Limits } from '../encoding/json.ts'
 import { InTotoError } from '../errors.ts'
-import { checkKey, isKnownKeytype, type Key } from '../keys/key.ts'
+import { checkKey, type Key } from '../keys/key.ts'
 import { expectList, expectLiteral, expectName, expectRecord, expectString, expectStrings, refuse, refuseBeyond, within, type Place } from './member.ts'
 import { parseRule } from './rule.ts'
 
@@ -103,13 +103,11 @@ function parseKeys(value: unknown, place: Place): JsonObject {
 }
 
 function parseKey(key: JsonObject, keyid: string, place: Place): JsonObject {
-  const named = Object.assign(emptyRecord(), key, { keyid })
-  if (!isKnownKeytype(key['keytype'])) return named
   try {
-    return checkKey(named) as unknown as JsonObject
+    return checkKey(key, keyid) as unknown as JsonObject
   } catch (cause) {
     if (!(cause instanceof InTotoError)) throw cause
-    throw new InTotoError({ ...cause.problem, code: 'E_LAYOUT_INVALID', message: `${place.path}: ${cause.problem.message}` }, { cause })
+    throw new InTotoError({ ...cause.problem, code: 'E_LAYOUT_INVALID', message: `${place.path}: ${cause.message}` }, { cause })
   }
 }
 

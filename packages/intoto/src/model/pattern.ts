@@ -35,13 +35,27 @@ export function compilePattern(pattern: string): (name: string) => boolean {
 /** The pattern with its literal beginning, so that sorted names can be searched by range. */
 export function prepare(pattern: string): Matcher {
   const items = compile(pattern)
-  let literal = 0
-  while (literal < items.length && typeof items[literal] === 'number') literal++
-  const prefix = items.slice(0, literal).reduce<string>((text, point) => text + String.fromCodePoint(point as number), '')
+  const special = items.findIndex((item) => typeof item !== 'number')
+  const literal = special < 0 ? items.length : special
+  const prefix = text(items.slice(0, literal) as number[])
   if (literal === items.length) return { prefix, kind: 'exact', test: (name) => name === prefix }
   if (items.slice(literal).every((item) => item === 'star')) return { prefix, kind: 'prefix', test: (name) => name.startsWith(prefix) }
   const rest = items.slice(literal)
+  const suffix = rest.slice(1)
+  if (rest[0] === 'star' && isLiteral(suffix)) {
+    const end = text(suffix)
+    const shortest = prefix.length + end.length
+    return { prefix, kind: 'general', test: (name) => name.length >= shortest && name.startsWith(prefix) && name.endsWith(end) }
+  }
   return { prefix, kind: 'general', test: (name) => name.startsWith(prefix) && run(rest, name, prefix.length) }
+}
+
+function isLiteral(items: readonly Item[]): items is readonly number[] {
+  return items.every((item) => typeof item === 'number')
+}
+
+function text(points: readonly number[]): string {
+  return points.reduce((whole, point) => whole + String.fromCodePoint(point), '')
 }
 
 /** Two pointers and one place to come back to: after a star, only the latest star ever needs another try. */

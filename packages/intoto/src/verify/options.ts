@@ -34,6 +34,8 @@ export interface VerifyOptions {
   names?: ReadonlyMap<string, string>
   /** Path of the layout, for messages. */
   layoutFile?: string
+  /** Scripts of the package.json beside the product, by name: only to guess which of them ran between two steps. */
+  scripts?: { readonly [name: string]: string }
   /** List the names that each rule consumed, and keep the chain for `explainArtifact`. */
   trace?: boolean
 }

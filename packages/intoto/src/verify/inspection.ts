@@ -1,0 +1,58 @@
+/**
+ * Inspections (specification 5.2, steps 11 and 12): commands that the verifier's caller runs, and the rules over what they found. Called only
+ * when everything before has held, for a layout and all its sublayouts. Never starts a process itself.
+ */
+import { InTotoError } from '../errors.ts'
+import { explainFailure } from './cause.ts'
+import { applyRules } from './rules.ts'
+import type { Run } from './run.ts'
+import { commandText, shown } from './text.ts'
+import { checkTravellingLinks } from './travel.ts'
+
+/** Runs them in order, those of sublayouts first; stops at the first that cannot be run, since later ones work in the same folder. */
+export async function runInspections(run: Run): Promise<void> {
+  for (const { run: inner } of run.sublayouts) {
+    await runInspections(inner)
+    if (inner.failed) return
+  }
+  for (const [i, inspection] of run.layout.inspect.entries()) {
+    const report = run.report.inspections[i]!
+    try {
+      const link = await run.session.options.inspect!(inspection, { linkFiles: [...run.session.files] })
+      run.chain.set(inspection.name, { link, file: `inspection: ${commandText(inspection.run)}`, kind: 'inspection' })
+      report.materials = Object.keys(link.materials).length
+      report.products = Object.keys(link.products).length
+    } catch (error) {
+      if (!(error instanceof InTotoError)) throw error
+      run.add({ ...error.problem, step: inspection.name })
+      return
+    }
+  }
+  for (const inspection of run.layout.inspect) checkRules(run, inspection.name)
+}
+
+/** Applies both lists of a step or an inspection, materials first, and fills its part of the Report. */
+export function checkRules(run: Run, name: string): void {
+  const item = [...run.layout.steps, ...run.layout.inspect].find((one) => one.name === name)!
+  const report = [...run.report.steps, ...run.report.inspections].find((one) => one.name === name)!
+  const { scripts, trace } = run.session.options
+  for (const list of ['expected_materials', 'expected_products'] as const) {
+    const { reports, failures } = applyRules(item, list, run.chain, trace === true)
+    report.rules.push(...reports)
+    for (const failure of failures) run.add(explainFailure(failure, { chain: run.chain, ...(scripts === undefined ? {} : { scripts }) }))
+    checkTravellingLinks(run, item, list)
+  }
+  if (report.status === 'unchecked') report.status = 'ok'
+}
+
+/** Refuses, before anything is looked at, what nobody could run: a layout's inspections are part of its promise. */
+export function refuseWithoutInspect(run: Run): void {
+  const { inspect, through } = run.session.options
+  if (run.layout.inspect.length === 0 || inspect !== undefined || through !== undefined) return
+  const names = run.layout.inspect.map(({ name }) => `"${shown(name)}"`).join(', ')
+  run.add({
+    code: 'E_UNSUPPORTED',
+    message: `${run.title}: the inspections ${names} cannot be run here, and without them nothing is verified`,
+    fix: 'verify where commands may run (npx intoto verify), or only a part of the layout (--through STEP)',
+  })
+}

@@ -1,0 +1,212 @@
+/**
+ * What is being judged: files on the disk against the products of the last step that names them, both ways round. The specification compares
+ * links with links only; this check is ours and is reported as such. Called by the verification after the step rules. Opens no file: digests
+ * come in as artifacts.
+ */
+import type { ProblemInit, RuleRef } from '../errors.ts'
+import type { DigestMap } from '../model/artifact.ts'
+import { formatRule, parseRule, type MatchRule } from '../model/rule.ts'
+import { matchDigestSet } from '../model/statement.ts'
+import { likelyScript } from './script.ts'
+import type { ProductEvidence } from './options.ts'
+import type { ProductReport } from './report.ts'
+import { covers, type ChainLink } from './rules.ts'
+import type { Run } from './run.ts'
+import { digestText, more, shown } from './text.ts'
+import { baseName, isVerifiedFile, travellingLink } from './travel.ts'
+
+/** Each kind of difference is reported one by one up to here; the rest is counted. */
+const mostNamed = 20
+
+/** Adds a problem for each file that is added, missing or changed, and the figures to the Report. */
+export function checkProduct(run: Run, product: ProductEvidence): void {
+  const report: ProductReport = { path: product.path, kind: product.kind, matched: 0, links: 0, added: 0, missing: 0, changed: 0 }
+  run.report.product = report
+  const makers = makersOf(run, product)
+  const problems = new Findings(run)
+  for (const name of Object.keys(product.artifacts).sort()) {
+    const digests = product.artifacts[name]!
+    const maker = makers.get(name)
+    if (maker === undefined) judgeUnknown(run, { product, name, digests, report, problems })
+    else if (matchDigestSet(digests, maker.link.products[productName(maker, product, name)]!)) report.matched++
+    else problems.add(changed(run, { name, digests, maker, recorded: productName(maker, product, name) }), () => report.changed++)
+  }
+  for (const [name, maker] of makers) {
+    if (Object.hasOwn(product.artifacts, name) || product.kind === 'file') continue
+    problems.add(missing(name, maker, run), () => report.missing++)
+  }
+  if (product.kind === 'file' && Object.keys(product.artifacts).length === 0) problems.add(missingFile(product), () => report.missing++)
+  problems.flush()
+}
+
+/** Name on the disk to the last step whose products name it. */
+function makersOf(run: Run, product: ProductEvidence): Map<string, ChainLink> {
+  const makers = new Map<string, ChainLink>()
+  for (const { step } of run.steps) {
+    const link = run.chain.get(step.name)!
+    for (const name of makers.keys()) if (isDeleted(link, step, name)) makers.delete(name)
+    for (const name of Object.keys(link.link.products)) {
+      if (product.kind === 'folder' ? isBelow(product.path, name) : Object.hasOwn(product.artifacts, name)) makers.set(name, link)
+    }
+  }
+  if (product.kind === 'file') for (const name of Object.keys(product.artifacts)) addByBaseName(run, makers, name)
+  return makers
+}
+
+/** A single file may lie elsewhere than where it was made (`.release/app-1.0.0.tgz`); its last name is what it is known by. */
+function addByBaseName(run: Run, makers: Map<string, ChainLink>, name: string): void {
+  if (makers.has(name)) return
+  for (const { step } of run.steps) {
+    const link = run.chain.get(step.name)!
+    if (Object.keys(link.link.products).some((product) => baseName(product) === baseName(name))) makers.set(name, link)
+  }
+}
+
+function productName({ link }: ChainLink, product: ProductEvidence, name: string): string {
+  if (product.kind === 'folder' || Object.hasOwn(link.products, name)) return name
+  return Object.keys(link.products).find((other) => baseName(other) === baseName(name))!
+}
+
+function isBelow(path: string, name: string): boolean {
+  return path === '' ? !name.startsWith('/') && !name.startsWith('../') : name.startsWith(`${path}/`)
+}
+
+/** A later step that read the file, did not write it, and whose rules speak of deleting it. */
+function isDeleted({ link }: ChainLink, step: { expected_materials: string[][]; expected_products: string[][] }, name: string): boolean {
+  if (!Object.hasOwn(link.materials, name) || Object.hasOwn(link.products, name)) return false
+  return [...step.expected_materials, ...step.expected_products].some((tokens) => {
+    const rule = parseRule(tokens)
+    return rule.kind === 'DELETE' && covers(rule, name)
+  })
+}
+
+interface Unknown {
+  readonly product: ProductEvidence
+  readonly name: string
+  readonly digests: DigestMap
+  readonly report: ProductReport
+  readonly problems: Findings
+}
+
+/** A file that no step made: a link of this chain, or one that somebody put there. */
+function judgeUnknown(run: Run, { product, name, digests, report, problems }: Unknown): void {
+  const link = travellingLink(run, name)
+  if (link !== undefined && isVerifiedFile(link.candidate, digests)) report.links++
+  else if (link === undefined && product.ignore.includes(name) && isLaterLink(run, name)) report.links++
+  else problems.add(added(run, { name, digests, isLink: link !== undefined || product.ignore.includes(name) }), () => report.added++)
+}
+
+/** With `through`, links of steps behind it may lie about; they are not looked at in this run. */
+function isLaterLink(run: Run, name: string): boolean {
+  const seen = run.steps.map(({ step }) => step.name)
+  return run.layout.steps.some((step) => !seen.includes(step.name) && step.pubkeys.some((keyid) => baseName(name) === `${step.name}.${keyid.slice(0, 8)}.link`))
+}
+
+function added(run: Run, { name, digests, isLink }: { name: string; digests: DigestMap; isLink: boolean }): ProblemInit {
+  const twin = twinOf(run, digests)
+  const cause = isLink ? 'it is a link file, but not one that was verified here' : twin
+  return {
+    code: 'E_PRODUCT',
+    file: name,
+    message: `${shown(name)}: is on the disk, but no step made it`,
+    actual: { label: 'on disk', text: digestText(digests), from: name },
+    ...(cause === undefined ? {} : { cause }),
+    fix: ['delete it, or let the step that makes it run again', 'if it was written after recording: put that before, or make it a step'],
+  }
+}
+
+function twinOf(run: Run, digests: DigestMap): string | undefined {
+  for (const { link } of run.chain.values()) {
+    const name = Object.keys(link.products).find((product) => matchDigestSet(digests, link.products[product]!))
+    if (name !== undefined) return `it has the content of "${shown(name)}", a product of "${shown(link.name)}": renamed or copied`
+  }
+  return undefined
+}
+
+function missing(name: string, maker: ChainLink, run: Run): ProblemInit {
+  const digests = maker.link.products[name]!
+  return {
+    code: 'E_PRODUCT',
+    file: name,
+    message: `${shown(name)}: made by "${shown(maker.link.name)}", but not on the disk`,
+    expected: { label: `${maker.link.name} wrote`, text: digestText(digests), from: maker.file },
+    actual: { label: 'on disk', text: 'not there', from: run.report.product!.path || '.' },
+    fix: `carry out "${maker.link.name}" again; if a later step deletes it, let the layout say so (DELETE)`,
+  }
+}
+
+function missingFile({ path }: ProductEvidence): ProblemInit {
+  return { code: 'E_PRODUCT', file: path, message: `${shown(path)}: not on the disk`, fix: 'name a file that exists' }
+}
+
+interface Changed {
+  readonly name: string
+  readonly digests: DigestMap
+  readonly maker: ChainLink
+  readonly recorded: string
+}
+
+/** E_TAMPER when the layout binds this product by a MATCH, else E_PRODUCT. */
+function changed(run: Run, { name, digests, maker, recorded }: Changed): ProblemInit {
+  const rule = bindingRule(run, maker.link.name, recorded)
+  const theirs = maker.link.products[recorded]!
+  const script = run.session.options.scripts === undefined ? undefined : likelyScript(run.session.options.scripts, maker.link, { ...maker.link, name: '', command: [] })
+  const expected = { label: `${maker.link.name} wrote`, text: digestText(theirs, digests), from: recorded === name ? maker.file : `${maker.file} (${recorded})` }
+  return {
+    code: rule === undefined ? 'E_PRODUCT' : 'E_TAMPER',
+    file: name,
+    message: `${shown(name)}: changed after "${shown(maker.link.name)}"`,
+    expected,
+    actual: { label: 'on disk', text: digestText(digests, theirs), from: name },
+    ...(rule === undefined ? {} : { rule }),
+    ...(script === undefined ? {} : { cause: `package.json script "${shown(script)}" (${shown(run.session.options.scripts![script]!)}) ran afterwards` }),
+    fix: [`carry out "${maker.link.name}" again, and change nothing afterwards`, 'if the change is meant, make it a step: npx intoto layout learn --add-step NAME -- COMMAND'],
+  }
+}
+
+/** The first MATCH of the layout that compares this product of that step. */
+function bindingRule(run: Run, step: string, name: string): RuleRef | undefined {
+  for (const item of [...run.layout.steps, ...run.layout.inspect]) {
+    for (const list of ['expected_materials', 'expected_products'] as const) {
+      for (const [index, tokens] of item[list].entries()) {
+        const rule = parseRule(tokens)
+        if (rule.kind !== 'MATCH' || rule.step !== step || rule.artifacts !== 'PRODUCTS' || !covers(reversed(rule), name)) continue
+        return { text: formatRule(rule), step: item.name, list, index }
+      }
+    }
+  }
+  return undefined
+}
+
+/** The rule as it looks from its destination. */
+function reversed({ destinationPrefix, ...rule }: MatchRule): MatchRule {
+  return { ...rule, sourcePrefix: destinationPrefix ?? '' }
+}
+
+/** Problems by code, the first few of each one by one. */
+class Findings {
+  private readonly run: Run
+  private readonly byMessage = new Map<string, { problems: ProblemInit[]; count: number }>()
+
+  constructor(run: Run) {
+    this.run = run
+  }
+
+  add(problem: ProblemInit, tally: () => void): void {
+    tally()
+    const kind = problem.message.slice(problem.message.lastIndexOf(': '))
+    const group = this.byMessage.get(kind) ?? { problems: [], count: 0 }
+    this.byMessage.set(kind, group)
+    group.count++
+    if (group.problems.length < mostNamed) group.problems.push(problem)
+  }
+
+  flush(): void {
+    for (const { problems, count } of this.byMessage.values()) {
+      const last = problems.at(-1)
+      for (const problem of problems) {
+        this.run.add(problem === last ? { ...problem, message: problem.message + more(count - problems.length) } : problem)
+      }
+    }
+  }
+}
