@@ -46,8 +46,8 @@ export function parseLink(value: unknown, limits?: Partial<Limits>): Link {
   const link = Object.assign(emptyRecord(), expectRecord(value, root))
   expectLiteral(link['_type'], 'link', within(root, '_type'))
   expectString(link['name'], within(root, 'name'))
-  link['materials'] = parseArtifacts(link['materials'], within(root, 'materials'), most) as JsonObject
-  link['products'] = parseArtifacts(link['products'], within(root, 'products'), most) as JsonObject
+  link['materials'] = parseArtifacts(link['materials'], within(root, 'materials'), most)
+  link['products'] = parseArtifacts(link['products'], within(root, 'products'), most)
   link['byproducts'] = expectRecord(link['byproducts'], within(root, 'byproducts'))
   link['command'] = expectStrings(link['command'], within(root, 'command'))
   if (link['environment'] === null) delete link['environment']

@@ -42,7 +42,7 @@ function keyNotes(layout: Layout): ProblemInit[] {
     const key = layout.keys[keyid]!
     const short = keyid.slice(0, 8)
     const fix = 'list the key under the id that "npx intoto key show" prints'
-    if (!isKnownKeytype(key)) {
+    if (!isKnownKeytype(key.keytype)) {
       notes.push({ code: 'E_UNSUPPORTED', severity: 'warning', message: `layout.keys: key ${short} is of a kind that is not verified here and never counts`, fix: 'use ed25519, RSA or ECDSA' })
     } else if (!derivable(layout, keyid)) {
       notes.push({ code: 'E_LAYOUT_INVALID', severity: 'warning', message: `layout.keys: no tool derives the id ${short} from its key`, fix })
@@ -101,7 +101,7 @@ function stepNotes(layout: Layout, step: Step, path: string): ProblemInit[] {
   const notes: ProblemInit[] = []
   const about = { step: step.name }
   const listed = [...new Set(step.pubkeys)].filter((keyid) => Object.hasOwn(layout.keys, keyid))
-  const usable = listed.map((keyid) => layout.keys[keyid]!).filter(isKnownKeytype)
+  const usable = listed.map((keyid) => layout.keys[keyid]!).filter(({ keytype }) => isKnownKeytype(keytype))
   const people = new Set(usable.map(keyMaterial)).size
   for (const keyid of new Set(step.pubkeys)) {
     if (!Object.hasOwn(layout.keys, keyid)) notes.push(warning(`${path}.pubkeys: key ${keyid.slice(0, 8)} is not among layout.keys`, 'add the key, or take its id out', about))

@@ -19,7 +19,7 @@ export function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > longestQuote ? `${value.slice(0, longestQuote)}…` : value)
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`
   if (isJsonObject(value)) return 'an object'
-  return String(value)
+  return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean' || value === null ? `${value}` : `a ${typeof value}`
 }
 
 /** @throws with the code of `place`, always */

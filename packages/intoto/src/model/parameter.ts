@@ -35,7 +35,7 @@ export function substituteParameters(layout: Layout, parameters: Parameters | un
       replaced.run = replaceAll(inspection.run, parameters, `layout.inspect[${i}].run`)
       return replaced
     }),
-  }) as unknown as Layout
+  })
 }
 
 function replaceIn<T extends { expected_materials: string[][]; expected_products: string[][] }>(item: T, values: Parameters, path: string): T {

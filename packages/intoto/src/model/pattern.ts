@@ -19,7 +19,7 @@ export interface Matcher {
   readonly prefix: string
   /** `exact`: only `prefix` itself; `prefix`: all that starts so; `general`: ask `test`. */
   readonly kind: 'exact' | 'prefix' | 'general'
-  test(name: string): boolean
+  readonly test: (name: string) => boolean
 }
 
 /** Does the whole name match the pattern? */

@@ -67,7 +67,7 @@ interface SignerNote {
 async function signerOf(run: Run, step: Step, metadata: Metadata): Promise<SignerNote> {
   for (const key of authorisedKeys(run, step)) if (await hasSignature(metadata, key)) return otherId(run, step, { key, metadata })
   for (const key of Object.values(run.layout.keys)) {
-    if (isKnownKeytype(key) && (await hasSignature(metadata, key))) return otherStep(run, step, key)
+    if (isKnownKeytype(key.keytype) && (await hasSignature(metadata, key))) return otherStep(run, step, key)
   }
   const ids = metadata.signatures.map(({ keyid }) => keyid.slice(0, 8) || 'a key without id')
   if (ids.length === 0) {
@@ -82,7 +82,7 @@ async function signerOf(run: Run, step: Step, metadata: Metadata): Promise<Signe
 }
 
 function authorisedKeys(run: Run, step: Step): Key[] {
-  return step.pubkeys.flatMap((keyid) => (Object.hasOwn(run.layout.keys, keyid) ? [run.layout.keys[keyid]!] : [])).filter(isKnownKeytype)
+  return step.pubkeys.flatMap((keyid) => (Object.hasOwn(run.layout.keys, keyid) ? [run.layout.keys[keyid]!] : [])).filter(({ keytype }) => isKnownKeytype(keytype))
 }
 
 /** Python and Go derive different ids from one key; both look links up by the id that the layout lists. */

@@ -93,7 +93,7 @@ async function check(run: Run, step: Step, candidate: Candidate): Promise<Candid
 }
 
 function keyFault({ key, file, keyid }: Candidate): ProblemInit | undefined {
-  if (isKnownKeytype(key)) return undefined
+  if (isKnownKeytype(key.keytype)) return undefined
   const kind = typeof key.keytype === 'string' ? JSON.stringify(key.keytype) : 'OpenPGP or unknown'
   const message = `${shown(file)}: key ${keyid.slice(0, 8)} is of a kind (${kind}) that is not verified here, so its link does not count`
   return { code: 'E_UNSUPPORTED', severity: 'warning', message, fix: 'let a functionary with an ed25519, RSA or ECDSA key sign, too' }

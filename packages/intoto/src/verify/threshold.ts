@@ -54,7 +54,7 @@ function missing(run: Run, { step, valid }: StepRun, counted: readonly Candidate
 
 function missingCause(run: Run, { step, valid }: Pick<StepRun, 'step' | 'valid'>, counted: readonly Candidate[]): string | undefined {
   const keys = step.pubkeys.flatMap((keyid) => (Object.hasOwn(run.layout.keys, keyid) ? [run.layout.keys[keyid]!] : []))
-  const people = new Set(keys.filter(isKnownKeytype).map(keyMaterial)).size
+  const people = new Set(keys.filter(({ keytype }) => isKnownKeytype(keytype)).map(keyMaterial)).size
   if (people < step.threshold) return `the layout asks for ${step.threshold} functionaries and names ${count(people, 'distinct key')}, so this step can never hold`
   if (valid.length > counted.length) return 'one key under two ids is one functionary and counts once'
   return undefined

@@ -3,8 +3,7 @@
  * by its name (`ALLOW dist/build.c0ffee12.link`), so that nothing in metadata says what is in it; it must be the very file that was verified.
  * Called by the verification after the rules. No check of the reference tools: it refuses more than they do.
  */
-import { sha256 } from '#crypto'
-import { toHex } from '../encoding/bytes.ts'
+import { sha256Hex } from '../keys/digest.ts'
 import type { Artifacts, DigestMap } from '../model/artifact.ts'
 import { linkFileName } from '../model/link.ts'
 import { prepare } from '../model/pattern.ts'
@@ -38,7 +37,7 @@ export function travellingLink(run: Run, path: string): TravellingLink | undefin
 
 /** Are these the digests of the verified file? Compares SHA-256 only, which every recorder writes. */
 export function isVerifiedFile(candidate: Candidate | undefined, digests: DigestMap): boolean {
-  return candidate?.metadata !== undefined && digests['sha256'] === toHex(sha256(candidate.metadata.bytes))
+  return candidate?.metadata !== undefined && digests['sha256'] === sha256Hex(candidate.metadata.bytes)
 }
 
 /** Refuses link files that a rule let pass by name alone, when they are not the ones that were verified. */
@@ -57,7 +56,7 @@ export function checkTravellingLinks(run: Run, item: RuledItem, list: RuleList):
       step: item.name,
       file: rule.pattern,
       message: `${shown(rule.pattern)}: is not the link of "${shown(named.step)}" that was verified`,
-      expected: { label: 'verified', text: candidate?.metadata === undefined ? 'no link of that name' : `sha256 ${toHex(sha256(candidate.metadata.bytes))}`, from: candidate?.file ?? 'link folders' },
+      expected: { label: 'verified', text: candidate?.metadata === undefined ? 'no link of that name' : `sha256 ${sha256Hex(candidate.metadata.bytes)}`, from: candidate?.file ?? 'link folders' },
       actual: { label: item.name, text: digestText(digests), from: own.file },
       rule: { text: formatRule(rule), step: item.name, list, index },
       cause: `"${shown(named.step)}" was carried out again after "${shown(item.name)}", or another file was put in its place`,

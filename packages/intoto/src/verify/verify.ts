@@ -230,7 +230,8 @@ async function noteIntactLinks(run: Run, layout: Metadata): Promise<void> {
   const errors = run.report.problems.filter(({ severity }) => severity === 'error')
   const last = run.layout.steps.at(-1)
   if (errors.length !== 1 || errors[0]!.code !== 'E_LAYOUT_EXPIRED' || last === undefined) return
-  const { product: _, ...options } = run.session.options
+  const options: VerifyOptions = { ...run.session.options }
+  delete options.product
   const then = await judge(layout, { ...options, through: options.through ?? last.name, now: new Date(parseExpires(run.layout.expires) - 1000) })
   if (then.ok) errors[0]!.message += '; its links are intact, only the promise is out of date'
 }
