@@ -6,9 +6,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
+import { PackageURL } from 'packageurl-js'
 import { afterAll, describe, expect, it } from 'vitest'
 import { InTotoError } from 'intoto'
-import { findLockfile, readLockfile, type LockedPackage } from 'intoto-npm'
+import { findLockfile, packagePurl, readLockfile, type LockedPackage } from 'intoto-npm'
 
 const fixture = (path: string): string => fileURLToPath(new URL(`fixtures/lockfile/${path}`, import.meta.url))
 const hex = (sri: string): string => Buffer.from(sri.replace('sha512-', ''), 'base64').toString('hex')
@@ -137,6 +139,25 @@ describe('npm lockfiles', () => {
       'pkg:npm/r@1.0.0',
       'pkg:npm/f@1.0.0?download_url=file%3Af.tgz',
     ])
+  })
+})
+
+describe('packagePurl', () => {
+  it('is what packageurl-js makes, for any name in lower case', () => {
+    const part = fc.stringMatching(/^[a-z0-9][a-z0-9._~-]{0,20}$/)
+    const version = fc.stringMatching(/^[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{1,2}(-[a-zA-Z0-9.-]{1,8})?(\+[a-zA-Z0-9.-]{1,8})?$/)
+    const address = fc.string({ minLength: 1, unit: 'grapheme' }).map((text) => text.trim()).filter((text) => text !== '')
+    fc.assert(
+      fc.property(fc.option(part), part, version, fc.option(address), (scope, name, version, address) => {
+        const qualifiers = address === null ? {} : { vcs_url: address, download_url: address }
+        const oracle = new PackageURL('npm', scope === null ? undefined : `@${scope}`, name, version, qualifiers, undefined).toString()
+        expect(packagePurl(scope === null ? name : `@${scope}/${name}`, version, qualifiers)).toBe(oracle)
+      }),
+    )
+  })
+
+  it('keeps upper case, since JSONStream and jsonstream are two packages', () => {
+    expect(packagePurl('JSONStream', '1.3.5')).toBe('pkg:npm/JSONStream@1.3.5')
   })
 })
 

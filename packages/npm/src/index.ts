@@ -1,7 +1,7 @@
 /** The face of `intoto-npm`: npm's life cycle as a library. Re-exports only. */
 export { findTarball, type FoundTarball } from './lifecycle.ts'
-export { findLockfile, readLockfile, readManifest, resolveBundled, resolvedDependency } from './lockfile/index.ts'
-export type { Bundled, BundledOptions, DigestSet, LockedPackage, Lockfile, LockfileFormat, LockfileText, ResolvedDependency } from './lockfile/index.ts'
+export { findLockfile, packagePurl, readLockfile, readManifest, resolveBundled, resolvedDependency } from './lockfile/index.ts'
+export type { Bundled, BundledOptions, LockedPackage, Lockfile, LockfileFormat, LockfileText, ResolvedDependency } from './lockfile/index.ts'
 export { postpack, recordPack, type PackOptions, type PostpackOptions, type PostpackResult } from './pack.ts'
 export { refuseSecrets, type SecretOptions } from './secret.ts'
 export { readTarball, tarballArtifacts, unpackTarball, type PackedFile, type Tarball, type TarballOptions } from './tarball.ts'

@@ -3,12 +3,13 @@
  * lockfile pins. The plugin calls it for a link's byproducts, provenance for `resolvedDependencies`. It is pure: the one thing it needs of a
  * disk, the text of package.json files, comes in as a function. It never claims a digest for a package that is not the locked one.
  */
-import { isRecord, packagePurl, textOf, type LockedPackage, type Lockfile } from './entry.ts'
+import type { DigestSet } from 'intoto'
+import { isRecord, textOf, type LockedPackage, type Lockfile } from './entry.ts'
 import { packageFolder, type PackageFolder } from './folder.ts'
-import type { DigestSet } from './integrity.ts'
+import { packagePurl } from './purl.ts'
 
 /** A dependency as SLSA's ResourceDescriptor. */
-export interface ResolvedDependency {
+export type ResolvedDependency = {
   /** Package URL, or `git+https://…@commit`. */
   uri: string
   /** `name@version` where the address does not tell it. */

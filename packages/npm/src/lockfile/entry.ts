@@ -2,9 +2,10 @@
  * What every lockfile says, whichever client wrote it: packages with name, version, address and digests. The readers of this folder build it,
  * `resolveBundled` and provenance read it. Nothing here touches a disk.
  */
-import { PackageURL } from 'packageurl-js'
-import { integrityDigests, type DigestSet } from './integrity.ts'
+import type { DigestSet } from 'intoto'
+import { integrityDigests } from './integrity.ts'
 import type { Origin } from './origin.ts'
+import { packagePurl } from './purl.ts'
 
 /** Which client's format a lockfile is in; `yarn` is Yarn 1, `berry` Yarn 2 and later. */
 export type LockfileFormat = 'npm' | 'pnpm' | 'yarn' | 'berry' | 'bun'
@@ -69,7 +70,8 @@ export interface Entry {
 /** A locked package from one entry. */
 export function lockedPackage(entry: Entry): LockedPackage {
   const { name, version = '', origin = { kind: 'registry' }, integrity } = entry
-  const purl = packagePurl(name, version, origin)
+  const address = addressOf(origin)
+  const purl = packagePurl(name, version, address === undefined ? {} : { [origin.kind === 'git' ? 'vcs_url' : 'download_url']: address })
   const locked: LockedPackage = {
     name,
     version,
@@ -79,7 +81,7 @@ export function lockedPackage(entry: Entry): LockedPackage {
     digests: digestsOf(origin, entry),
   }
   if (integrity !== undefined && entry.bundled !== true) locked.integrity = integrity
-  const resolved = addressOf(origin) ?? entry.resolved
+  const resolved = address ?? entry.resolved
   if (resolved !== undefined) locked.resolved = resolved
   if (entry.alias !== undefined && entry.alias !== name) locked.alias = entry.alias
   if (entry.folder !== undefined) locked.folder = entry.folder
@@ -97,14 +99,6 @@ function addressOf(origin: Origin): string | undefined {
   if (origin.kind === 'git') return origin.uri
   if (origin.kind === 'url') return origin.url
   return origin.kind === 'file' ? `file:${origin.path}` : undefined
-}
-
-/** Package URL of an npm package (purl specification, type `npm`): the scope is the namespace, its `@` written `%40`. */
-export function packagePurl(name: string, version: string, origin: Origin = { kind: 'registry' }): string {
-  const slash = name.startsWith('@') ? name.indexOf('/') : -1
-  const address = addressOf(origin)
-  const qualifiers = address === undefined ? undefined : { [origin.kind === 'git' ? 'vcs_url' : 'download_url']: address }
-  return new PackageURL('npm', slash < 0 ? undefined : name.slice(0, slash), name.slice(slash + 1), version || undefined, qualifiers, undefined).toString()
 }
 
 /** `name@rest` at its separator; the `@` of a scope is none. */

@@ -1,5 +1,5 @@
 /** The face of the lockfile readers inside this package. Re-exports only. */
 export { resolveBundled, resolvedDependency, type Bundled, type BundledOptions, type ResolvedDependency } from './bundled.ts'
 export type { LockedPackage, Lockfile, LockfileFormat } from './entry.ts'
-export type { DigestSet } from './integrity.ts'
 export { findLockfile, readLockfile, readManifest, type LockfileText } from './lockfile.ts'
+export { packagePurl } from './purl.ts'

@@ -2,9 +2,7 @@
  * Subresource Integrity, as npm's lockfiles and registries write it, into the digests of attestations. The readers of lockfiles call it; it never
  * throws, since a lockfile without a usable digest still says which package was meant.
  */
-
-/** Digests of one artifact: algorithm to lower-case hex, in the names of the attestation framework. */
-export type DigestSet = { [algorithm: string]: string }
+import type { DigestSet } from 'intoto'
 
 /** Strongest first, with the length of each digest in bytes. Only the strongest that is given counts (SRI section 3.3.4). */
 const strengths: readonly (readonly [algorithm: string, bytes: number])[] = [
