@@ -31,7 +31,7 @@ function filesBelow(folder: string): string[] {
 
 function read(name: string): ChainCase {
   const folder = join(root, name)
-  const data = JSON.parse(readFileSync(join(folder, 'case.json'), 'utf8')) as any
+  const data = JSON.parse(readFileSync(join(folder, 'case.json'), 'utf8'))
   const links = join(folder, 'links')
   const layout = readFileSync(join(folder, data.layout))
   const text = layout.toString('latin1')

@@ -16,11 +16,11 @@ export interface Artifacts {
 }
 
 /** Hex length of each algorithm that is strong enough to tie two files together. */
-const strong: ReadonlyMap<string, number> = new Map([
+const strong: readonly (readonly [string, number])[] = [
   ['sha256', 64],
   ['sha384', 96],
   ['sha512', 128],
-])
+]
 const hex = /^[0-9a-fA-F]+$/
 
 /**
@@ -89,7 +89,7 @@ export function cleanArtifacts(artifacts: Artifacts): Artifacts {
 
 /** Does it hold at least one digest that nobody can forge? MD5 and SHA-1 alone, or nothing at all, say nothing about a file. */
 export function usableDigest(digests: DigestMap): boolean {
-  for (const algorithm of Object.keys(digests)) if (strong.get(algorithm) === digests[algorithm]!.length) return true
+  for (const [algorithm, length] of strong) if (Object.hasOwn(digests, algorithm) && digests[algorithm]!.length === length) return true
   return false
 }
 
@@ -116,17 +116,15 @@ export function parseArtifacts(value: unknown, place: Place, limits: Limits): Ar
   if (names.length > limits.artifacts) refuseBeyond(place, 'artifacts', limits.artifacts)
   let copy: JsonObject | undefined
   for (const name of names) {
-    const digests = expectRecord(record[name], at(place, name, record[name]))
+    const value = record[name]
+    // Checked by hand: there may be 250,000 of them, and a place is only needed for a refusal.
+    const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value) && Object.getPrototypeOf(value) === null
+    const digests = isPlain ? value : expectRecord(value, within(place, name))
     for (const algorithm of Object.keys(digests)) {
       const digest = digests[algorithm]
       if (typeof digest !== 'string' || !hex.test(digest)) refuse(within(within(place, name), algorithm), 'a string of hex digits', digest)
     }
-    if (digests !== record[name]) (copy ??= Object.assign(emptyRecord(), record))[name] = digests
+    if (!isPlain) (copy ??= Object.assign(emptyRecord(), record))[name] = digests
   }
   return (copy ?? record) as Artifacts
-}
-
-/** The place of an artifact, built only when it is needed: there may be 250,000 of them. */
-function at(place: Place, name: string, value: unknown): Place {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? place : within(place, name)
 }

@@ -2,6 +2,7 @@
  * Layouts (specification 4.4): the project owner's promise of how a product is made. Everything that can be wrong with one is found here,
  * before anything is verified or run, under the one code E_LAYOUT_INVALID with its place. Never looks at signatures or at the clock.
  */
+import { utf8 } from '../encoding/bytes.ts'
 import { emptyRecord, withDefaults, type JsonObject, type JsonValue, type Limits } from '../encoding/json.ts'
 import { InTotoError } from '../errors.ts'
 import { checkKey, type Key } from '../keys/key.ts'
@@ -137,7 +138,7 @@ function withRules(item: JsonObject, place: Place, limits: Limits): JsonObject {
     const here = within(place, list)
     item[list] = expectList(item[list], here).map((rule, i) => {
       const tokens = expectStrings(rule, within(here, i))
-      if (tokens.join(' ').length > limits.ruleBytes) refuseBeyond(within(here, i), 'ruleBytes', limits.ruleBytes)
+      if (utf8(tokens.join(' ')).length > limits.ruleBytes) refuseBeyond(within(here, i), 'ruleBytes', limits.ruleBytes)
       parseRule(tokens, within(here, i))
       return tokens
     })

@@ -41,17 +41,32 @@ export function prepare(pattern: string): Matcher {
   if (literal === items.length) return { prefix, kind: 'exact', test: (name) => name === prefix }
   if (items.slice(literal).every((item) => item === 'star')) return { prefix, kind: 'prefix', test: (name) => name.startsWith(prefix) }
   const rest = items.slice(literal)
-  const suffix = rest.slice(1)
-  if (rest[0] === 'star' && isLiteral(suffix)) {
-    const end = text(suffix)
-    const shortest = prefix.length + end.length
-    return { prefix, kind: 'general', test: (name) => name.length >= shortest && name.startsWith(prefix) && name.endsWith(end) }
-  }
+  const pieces = literalPieces(rest)
+  if (pieces !== undefined) return { prefix, kind: 'general', test: (name) => name.startsWith(prefix) && inOrder(pieces, name, prefix.length) }
   return { prefix, kind: 'general', test: (name) => name.startsWith(prefix) && run(rest, name, prefix.length) }
 }
 
-function isLiteral(items: readonly Item[]): items is readonly number[] {
-  return items.every((item) => typeof item === 'number')
+/** The texts between the stars when nothing else is special, `*a*b` as `['a', 'b']`; undefined otherwise. Begins with a star. */
+function literalPieces(items: readonly Item[]): string[] | undefined {
+  const pieces: string[] = []
+  for (const item of items) {
+    if (item === 'star') pieces.push('')
+    else if (typeof item === 'number' && pieces.length > 0) pieces[pieces.length - 1] += String.fromCodePoint(item)
+    else return undefined
+  }
+  return pieces
+}
+
+/** Each piece as early as it can be, the last one at the end: what is taken early leaves most to those behind. */
+function inOrder(pieces: readonly string[], name: string, start: number): boolean {
+  const last = pieces.at(-1)!
+  let at = start
+  for (let i = 0; i < pieces.length - 1; i++) {
+    const found = name.indexOf(pieces[i]!, at)
+    if (found < 0) return false
+    at = found + pieces[i]!.length
+  }
+  return name.length - last.length >= at && name.endsWith(last)
 }
 
 function text(points: readonly number[]): string {
