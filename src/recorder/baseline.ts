@@ -1,0 +1,104 @@
+/**
+ * Inputs that no bundler names although it or its plugins read them: package.json files, the lockfile, files that
+ * configure tools. Called when a run ends, with the files that are known; it only looks for further ones.
+ */
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, extname, join, resolve } from 'node:path'
+import { upward } from './place.ts'
+
+const lockfiles: readonly string[] = ['package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml', 'yarn.lock', 'bun.lock', 'bun.lockb']
+
+/** The nearest package.json of each file: it says what kind of module the file is, and which package. */
+export function packageFiles(files: Iterable<string>): Set<string> {
+  const nearest = nearestFile((folder) => join(folder, 'package.json'))
+  const found = new Set<string>()
+  for (const file of files) add(found, nearest(dirname(file)))
+  return found
+}
+
+/** The lockfile that governs a folder: its own, or that of the workspace above it. */
+export function lockfileOf(folder: string): string[] {
+  const holder = upward(folder, (at) => lockfiles.some((name) => isFile(join(at, name))))
+  return holder === undefined ? [] : lockfiles.map((name) => join(holder, name)).filter(isFile)
+}
+
+/** Tools whose configuration is found by its name, from a folder upward, the way these tools look for it. */
+export function toolFiles(folder: string, tools: readonly string[]): Set<string> {
+  const found = new Set<string>()
+  for (const tool of tools) {
+    const pattern = new RegExp(`^(?:${tool}\\.config\\.[cm]?[jt]s|${tool}\\.config\\.json|\\.${tool}rc(?:\\.(?:json|ya?ml|[cm]?[jt]s))?)$`)
+    const holder = upward(folder, (at) => names(at).some((name) => pattern.test(name)))
+    if (holder !== undefined) for (const name of names(holder)) if (pattern.test(name)) found.add(join(holder, name))
+  }
+  return found
+}
+
+/** A configuration file and the files of the project that it imports, for loaders that do not say. */
+export function importedFiles(entry: string): Set<string> {
+  const found = new Set<string>()
+  const open = [entry]
+  for (let file = open.pop(); file !== undefined; file = open.pop()) {
+    if (found.has(file) || !isFile(file)) continue
+    found.add(file)
+    for (const [, , specifier = ''] of textOf(file).matchAll(
+      /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)(['"])(\.{1,2}\/[^'"\n]*)\1/g,
+    )) {
+      const target = moduleFile(resolve(dirname(file), specifier))
+      if (target !== undefined) open.push(target)
+    }
+  }
+  return found
+}
+
+/** TypeScript writes `./x.js` for x.ts, and everybody leaves extensions out. */
+function moduleFile(path: string): string | undefined {
+  const extensions = ['', '.ts', '.js', '.mjs', '.mts', '.cjs', '.cts', '.json', '.tsx', '.jsx', '/index.ts', '/index.js', '/index.mjs']
+  const written = extname(path)
+  const source = written.replace('js', 'ts')
+  const swapped = source === written ? [] : [path.slice(0, -written.length) + source]
+  return [...extensions.map((extension) => path + extension), ...swapped].find(isFile)
+}
+
+/** Looks upward from folders for a file, each folder once however many files it holds. */
+export function nearestFile(candidate: (folder: string) => string): (folder: string) => string | undefined {
+  const known = new Map<string, string | undefined>()
+  const look = (folder: string): string | undefined => {
+    if (known.has(folder)) return known.get(folder)
+    const file = candidate(folder)
+    const parent = dirname(folder)
+    const answer = isFile(file) ? file : parent === folder ? undefined : look(parent)
+    known.set(folder, answer)
+    return answer
+  }
+  return look
+}
+
+/** Whether a regular file, or a link to one, stands at a path. */
+export function isFile(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+  } catch {
+    return false
+  }
+}
+
+/** A file as text; empty when it cannot be read, since whoever records it will say so. */
+export function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function names(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+function add(set: Set<string>, value: string | undefined): void {
+  if (value !== undefined) set.add(value)
+}

@@ -1,0 +1,93 @@
+/**
+ * Links of the same step that are there already when a build begins. They go at once, so that a build that fails, or is killed, leaves nothing
+ * that could be taken for its evidence. Called with each folder that is about to be written.
+ */
+import { lstatSync, readdirSync, unlinkSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { decodeMetadata, InTotoError, isLink, isLinkFileName, keyidFor, linkFileName, type Link } from 'intoto'
+import { readMetadataFile } from 'intoto/node'
+import { commandOf } from './command.ts'
+import { isWithin, nameOf, type Root } from './place.ts'
+import { registry, type Session } from './session.ts'
+
+/** What is needed to know which links are meant. */
+export type Owner = Pick<Session, 'root' | 'options' | 'key' | 'foreign'>
+
+/**
+ * Removes the step's links from an output folder and from those above it up to the package (where a build of several folders puts its link).
+ * With `linkDir`, where other functionaries' links may lie, only the one that this key would write.
+ * @throws InTotoError E_IO when a link cannot be removed
+ */
+export function removeEarlier(owner: Owner, folder: string): void {
+  const { linkDir, step, keyidStyle } = owner.options
+  if (linkDir !== undefined) {
+    const { signer } = owner.key
+    if (signer !== undefined)
+      removeLink(owner, join(resolve(owner.root.real, linkDir), linkFileName(step, keyidFor(signer.key, keyidStyle))))
+    return
+  }
+  for (const place of foldersOf(owner.root, folder)) {
+    for (const name of names(place)) if (isLinkOf(step, name)) removeLink(owner, join(place, name))
+  }
+}
+
+/** Is this exactly `<step>.<8 hex>.link`? */
+export function isLinkOf(step: string, name: string): boolean {
+  return isLinkFileName(name) && name.slice(0, -'.12345678.link'.length) === step
+}
+
+/**
+ * Removes a link for good.
+ * @throws InTotoError E_IO
+ */
+export function unlink(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    const message = `cannot remove the earlier link ${path}`
+    throw new InTotoError({ code: 'E_IO', message, file: path, fix: 'remove it, or make its folder writable' }, { cause: error })
+  } finally {
+    registry().links.delete(path)
+  }
+}
+
+function foldersOf(root: Root, folder: string): string[] {
+  const folders = [folder]
+  for (let above = dirname(folder); above !== root.real && isWithin(root.real, above); above = dirname(above)) folders.push(above)
+  return folders
+}
+
+function removeLink(owner: Owner, path: string): void {
+  if (!lstatSync(path, { throwIfNoEntry: false })?.isFile()) return
+  if (!registry().links.has(path)) rememberForeign(owner, path)
+  unlink(path)
+}
+
+/** Products of another command under the same step name: if they stay, one link cannot speak for the folder. */
+function rememberForeign(owner: Owner, path: string): void {
+  const link = readLink(path)
+  if (link === undefined) return
+  const command = link.command.join(' ')
+  if (command === (owner.options.command ?? commandOf(owner.root)).join(' ')) return
+  for (const name of Object.keys(link.products))
+    owner.foreign.set(resolve(owner.root.real, name), `${command} (${nameOf(owner.root, path)})`)
+}
+
+/** A damaged link says nothing about products; it is removed like any other. */
+function readLink(path: string): Link | undefined {
+  try {
+    const { payload } = decodeMetadata(readMetadataFile(path, { what: 'link' }))
+    return isLink(payload) ? payload : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function names(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return [] // not made yet
+  }
+}

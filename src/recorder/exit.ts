@@ -1,0 +1,107 @@
+/**
+ * The last moment of a process: after every plugin, format and environment, with the true exit code. Here each session's link is compared with
+ * the disk once more, and signed again if a late writer moved something; a process that fails leaves no link. Everything is synchronous.
+ */
+import { lstatSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { InTotoError } from 'intoto'
+import type { FileDigest } from 'intoto/node'
+import { problemText, asProblem } from './failure.ts'
+import { finishNow } from './finish.ts'
+import { draftLink, hasOutput, putLink, signNow, withdrawLink } from './link.ts'
+import type { Log } from './log.ts'
+import { nameOf } from './place.ts'
+import { registry, type Session, type Written } from './session.ts'
+
+/** Listens to the process's exit, as the last listener so far: who registers one before a build ends may still write. */
+export function listenToExit(): void {
+  const shared = registry()
+  shared.onExit ??= (code) => {
+    for (const session of shared.sessions.values()) settleSafely(session, code)
+  }
+  process.removeListener('exit', shared.onExit)
+  process.on('exit', shared.onExit)
+}
+
+/** One session's fault must not keep another from being settled. */
+function settleSafely(session: Session, code: number): void {
+  session.log = stderr(session.options.silent)
+  try {
+    settle(session, code)
+  } catch (error) {
+    process.exitCode = 1
+    process.stderr.write(`[in-toto] ${problemText(asProblem(error))}\n`)
+    try {
+      withdrawLink(session)
+    } catch (fault) {
+      process.stderr.write(`[in-toto] ${problemText(asProblem(fault))}\n`)
+    }
+  }
+}
+
+function settle(session: Session, code: number): void {
+  const { written, options, watch, open, failed, error } = session
+  if (watch || (options.finish === 'build' && written !== undefined)) return
+  if (code !== 0 || failed.size > 0 || error !== undefined) return afterFailure(session, code)
+  for (const run of open) {
+    if (run.begun === 0 || run.begun !== run.ended) continue
+    open.delete(run) // nobody closed the bundle, but all of its outputs are written
+    session.records = [...session.records, run]
+  }
+  if (open.size > 0) return notRecorded(session, 'the process ended before the build did')
+  if (written !== undefined) return compare(session, written)
+  if (options.finish === 'manual') return notRecorded(session, 'finish() was not called')
+  if (!hasOutput(session)) return notRecorded(session, 'this build wrote no file')
+  finishNow(session)
+}
+
+function afterFailure(session: Session, code: number): void {
+  withdrawLink(session)
+  if (session.error !== undefined && code === 0) process.exitCode = 1 // a script swallowed it
+  else if (code === 0) notRecorded(session, `${[...session.failed.values()].join('; ')}, and nothing can be said of what was written`)
+}
+
+/** With `required`, a process without evidence is a failed one. */
+function notRecorded(session: Session, why: string): void {
+  const { step, required } = session.options
+  withdrawLink(session)
+  if (!required) return session.log.warn(`${step}: no link: ${why}`)
+  throw new InTotoError({
+    code: 'E_NOT_RECORDED',
+    message: `${step}: no link: ${why}`,
+    step,
+    fix: 'let the build end well, or leave out the option required',
+  })
+}
+
+/** The comparison that makes late writers visible. */
+function compare(session: Session, written: Written): void {
+  const { products, link } = draftLink(session, written.link)
+  const moved = differences(written.products, products).map((path) => nameOf(session.root, path))
+  const there = lstatSync(written.path, { throwIfNoEntry: false })?.isFile() === true
+  if (moved.length === 0 && there) return
+  if (products.size === 0) return notRecorded(session, 'the products were taken away after the build')
+  const names = moved.length > 5 ? `${moved.slice(0, 5).join(', ')} and ${moved.length - 5} more` : moved.join(', ')
+  if (session.options.late === 'error' && moved.length > 0) {
+    const fix = ['let it write before the bundler ends', "or allow it: inToto({ late: 'update' })"]
+    throw new InTotoError({
+      code: 'E_CHANGED_DURING_BUILD',
+      message: `written after the bundler ended: ${names}`,
+      file: moved[0] ?? '',
+      fix,
+    })
+  }
+  putLink(session, { link, products, folder: dirname(written.path) }, signNow(session, link))
+  if (moved.length > 0)
+    session.log.warn(`${session.options.step}: signed again at process exit, since something wrote after the bundler ended: ${names}`)
+}
+
+function differences(before: ReadonlyMap<string, FileDigest>, after: ReadonlyMap<string, FileDigest>): string[] {
+  const changed = [...after].filter(([path, { sha256 }]) => before.get(path)?.sha256 !== sha256).map(([path]) => path)
+  return [...changed, ...[...before.keys()].filter((path) => !after.has(path))].sort()
+}
+
+function stderr(silent: boolean): Log {
+  const write = (line: string): void => void process.stderr.write(`[in-toto] ${line}\n`)
+  return { info: silent ? () => undefined : write, warn: silent ? () => undefined : write }
+}

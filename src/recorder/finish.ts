@@ -1,0 +1,83 @@
+/**
+ * The end of a build: link made, signed, written, and said so in one line; or refused, and then no link stays. Called by the run that ends
+ * last, by `finish()`, and by the exit listener for bundles that nobody closed.
+ */
+import { asProblem, bundlerError } from './failure.ts'
+import { settled } from './git.ts'
+import { draftLink, hasOutput, putLink, shownPath, signLater, signNow, withdrawLink, type Draft } from './link.ts'
+import { registry, type Session } from './session.ts'
+
+/** Finishes a session unless runs are still open or have failed. Waits for git and for a signer that needs time. */
+export async function finishSession(session: Session): Promise<void> {
+  await settled(session.git)
+  if (!isReady(session)) return
+  const draft = attempt(session, () => draftLink(session))
+  if (draft === undefined) return
+  const { records } = session
+  try {
+    const metadata = session.key.signer?.signSync === undefined ? await signLater(session, draft.link) : signNow(session, draft.link)
+    // A run that began while a remote signer took its time will finish with all of it.
+    if (session.open.size === 0 && session.records === records) complete(session, draft, () => putLink(session, draft, metadata))
+  } catch (error) {
+    refuse(session, error)
+  }
+}
+
+/** The same where nothing can be awaited. */
+export function finishNow(session: Session): void {
+  if (!isReady(session)) return
+  const draft = attempt(session, () => draftLink(session))
+  if (draft === undefined) return
+  complete(session, draft, () => putLink(session, draft, signNow(session, draft.link)))
+}
+
+/** Finishes every session of this process: for hosts with the option `finish: 'manual'`. */
+export async function finishAll(): Promise<void> {
+  for (const session of registry().sessions.values()) await finishSession(session)
+}
+
+/**
+ * There is no link, and here is why: nothing of an earlier one stays, and the build fails unless its options say otherwise.
+ * @throws InTotoError the reason, made fit for a bundler
+ */
+export function refuse(session: Session, reason: unknown): void {
+  const { debug, onError } = session.options
+  const error = bundlerError(asProblem(reason), { debug, cause: reason })
+  withdrawLink(session)
+  if (onError !== undefined) return onError(error)
+  if (session.watch) return session.log.warn(error.message) // somebody is editing; the next build will do
+  session.error = error
+  throw error
+}
+
+function isReady(session: Session): boolean {
+  if (session.open.size > 0 || session.records.length === 0 || session.failed.size > 0) return false
+  if (hasOutput(session)) return true
+  session.log.warn('no link: this build wrote no file')
+  return false
+}
+
+function attempt(session: Session, make: () => Draft): Draft | undefined {
+  try {
+    return make()
+  } catch (error) {
+    refuse(session, error)
+    return undefined
+  }
+}
+
+function complete(session: Session, { link }: Draft, put: () => void): void {
+  try {
+    put()
+  } catch (error) {
+    return refuse(session, error)
+  }
+  delete session.error
+  const counts = `${count(link.materials, 'material')}, ${count(link.products, 'product')}`
+  session.log.info(`${session.options.step}: ${counts} -> ${shownPath(session.written?.path ?? '')} (signed)`)
+}
+
+function count(artifacts: object, noun: string): string {
+  const { length } = Object.keys(artifacts)
+  return `${length} ${noun}${length === 1 ? '' : 's'}`
+}

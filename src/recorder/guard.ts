@@ -1,0 +1,185 @@
+/**
+ * Turns the files that a bundler consumed into materials, and refuses when one of them did not hold still: a ctime at or after the start of the
+ * run that used it means that the bytes on disk need not be those that were bundled. Each file is hashed once; called when a link is made.
+ */
+import { lstatSync, readFileSync, statSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { dirname } from 'node:path'
+import { InTotoError, type Artifacts, type DigestMap } from 'intoto'
+import { hashFile, type FileDigest } from 'intoto/node'
+import { isDependency, isWithin, nameOf, type Root } from './place.ts'
+import { filesMatching, selector } from './select.ts'
+import type { Material, RunRecord, Session } from './session.ts'
+
+/** What went in. */
+export interface Consumed {
+  readonly materials: Artifacts
+  /** Files that this build made and then used (option generated). */
+  readonly generated: Artifacts
+  readonly sha512: { [name: string]: string }
+}
+
+/**
+ * Hashes every material of a session.
+ * @param products absolute paths of the products: what an earlier run of this build made is no material of a later one
+ * @throws InTotoError E_CHANGED_DURING_BUILD, E_IO
+ */
+export function consumedFiles(session: Session, products: ReadonlyMap<string, FileDigest>): Consumed {
+  const { root, options } = session
+  const isGenerated = selector(options.generated, root.real)
+  const found = { materials: record<DigestMap>(), generated: record<DigestMap>(), sha512: record<string>() }
+  const writtenFrom = earliest(session.records)
+  const materials = selected(session)
+  checkFolders(root, materials)
+  for (const [path, material] of materials) {
+    const name = nameOf(root, path)
+    const digest = digestOf(session, path, name)
+    const generated = isGenerated(path)
+    if (digest.ctimeNs >= material.since && !generated) throw changed(name, digest, material)
+    if (!generated && digest.ctimeNs >= writtenFrom && products.has(path)) continue
+    checkRead(session, path, name, digest)
+    ;(generated && digest.ctimeNs >= writtenFrom ? found.generated : found.materials)[name] = { sha256: digest.sha256 }
+    if (digest.sha512 !== undefined) found.sha512[name] = digest.sha512
+  }
+  return found
+}
+
+/** The digest of a file, from before when nothing about the file has moved since. */
+export function digestOf(session: Session, path: string, name: string): FileDigest {
+  const known = session.digests.get(path)
+  if (known !== undefined && isStill(known, path)) return known
+  const digest = hash(path, name, session.options.sha512)
+  session.digests.set(path, digest)
+  return digest
+}
+
+/** Whether a file has the marks that it had when it was hashed. */
+export function isStill(digest: FileDigest, path: string): boolean {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return stats !== undefined && stats.ctimeNs === digest.ctimeNs && stats.ino === digest.ino && stats.size === BigInt(digest.size)
+}
+
+/** The start of the earliest run that still counts. */
+export function earliest(records: readonly RunRecord[]): bigint {
+  return records.reduce((first, { clock }) => (clock.writtenFrom < first ? clock.writtenFrom : first), records[0]?.clock.writtenFrom ?? 0n)
+}
+
+/** Materials of all runs, less what options leave out, more what they add. */
+function selected(session: Session): Map<string, Material> {
+  const { root, options, records } = session
+  const all = new Map<string, Material>()
+  for (const { materials } of records) {
+    for (const [path, material] of materials) {
+      const known = all.get(path)
+      if (known === undefined || material.since < known.since) all.set(path, material)
+    }
+  }
+  const since = records.reduce(
+    (first, { clock }) => (clock.changedFrom < first ? clock.changedFrom : first),
+    records[0]?.clock.changedFrom ?? 0n,
+  )
+  for (const path of filesMatching(options.materials.include, root.real)) if (!all.has(path)) all.set(path, { since })
+  const isExcluded = selector(options.materials.exclude, root.real)
+  const dropped = options.dependencies === 'files' ? () => false : isDependency
+  for (const path of all.keys()) if (isExcluded(path) || dropped(path)) all.delete(path)
+  return all
+}
+
+function hash(path: string, name: string, sha512: boolean): FileDigest {
+  try {
+    return hashFile(path, { sha512 })
+  } catch (error) {
+    if (error instanceof InTotoError && statSync(path, { throwIfNoEntry: false }) === undefined) throw gone(name, error)
+    throw error
+  }
+}
+
+/** Renaming a folder away and back leaves its files' ctime alone but not its own, while making or removing files in it moves its mtime as well. */
+function checkFolders(root: Root, materials: ReadonlyMap<string, Material>): void {
+  const folders = new Map<string, bigint>()
+  for (const [path, { since, used }] of materials) {
+    for (const file of used === undefined ? [path] : [path, used]) {
+      for (let folder = dirname(file); !isAbove(folder, root); folder = dirname(folder)) {
+        if ((folders.get(folder) ?? since + 1n) <= since) break
+        folders.set(folder, since)
+      }
+    }
+  }
+  for (const [folder, since] of folders) {
+    const stats = lstatSync(folder, { bigint: true, throwIfNoEntry: false })
+    if (stats === undefined || stats.ctimeNs < since) continue
+    if (stats.isDirectory() && stats.mtimeNs >= since) continue
+    const message = 'this folder was renamed, replaced or given other rights while the build ran, and its files with it'
+    throw new InTotoError({
+      code: 'E_CHANGED_DURING_BUILD',
+      message,
+      file: nameOf(root, folder),
+      fix: 'end what changes it, then build again',
+    })
+  }
+}
+
+function isAbove(folder: string, root: Root): boolean {
+  return folder !== root.real && isWithin(folder, root.real)
+}
+
+/** Where it is known what was read, that must be what the file holds now, whatever the clock says. */
+function checkRead(session: Session, path: string, name: string, digest: FileDigest): void {
+  const read = session.records.flatMap(({ consumed }) => [...(consumed.get(path) ?? [])])
+  if (read.every((known) => known === digest.sha256)) return
+  const text = textDigest(readFileSync(path, 'utf8'))
+  const other = read.find((known) => known !== digest.sha256 && known !== text)
+  if (other === undefined) return
+  throw new InTotoError({
+    code: 'E_CHANGED_DURING_BUILD',
+    message: 'the bundler read other content than the file holds',
+    file: name,
+    expected: { label: 'bundler read', text: `sha256 ${other}` },
+    actual: { label: 'file holds', text: `sha256 ${digest.sha256} (its text ${text})`, from: name },
+    fix: ['end what changes it, then build again', 'if a plugin loads other content for this file, leave out the option strict'],
+  })
+}
+
+/** Digest of a text as bundlers hold it: without the byte order mark. */
+export function textDigest(text: string): string {
+  return createHash('sha256')
+    .update(text.replace(/^\uFEFF/, ''), 'utf8')
+    .digest('hex')
+}
+
+/** Digest of bytes as they were read. */
+export function bytesDigest(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+function changed(name: string, digest: FileDigest, { since }: Material): InTotoError {
+  const byName = digest.mtimeNs < since
+  return new InTotoError({
+    code: 'E_CHANGED_DURING_BUILD',
+    message: 'a consumed file changed while the build ran, so nobody can say which bytes were bundled',
+    file: name,
+    expected: { label: 'build began', text: time(since) },
+    actual: { label: 'file changed', text: time(digest.ctimeNs), from: name },
+    ...(byName ? { cause: 'it was renamed, linked (a package manager at work?), or changed and given its old date back' } : {}),
+    fix: ['end what changes it, then build again', `if this build makes the file itself: inToto({ generated: ['${name}'] })`],
+  })
+}
+
+function gone(name: string, cause: unknown): InTotoError {
+  const fix = [
+    'end what removes it, then build again',
+    `if it is a temporary file of a plugin: inToto({ materials: { exclude: ['${name}'] } })`,
+  ]
+  return new InTotoError(
+    { code: 'E_CHANGED_DURING_BUILD', message: 'a consumed file was removed while the build ran', file: name, fix },
+    { cause },
+  )
+}
+
+function time(ns: bigint): string {
+  return new Date(Number(ns / 1_000_000n)).toISOString()
+}
+
+function record<T>(): { [name: string]: T } {
+  return Object.create(null) as { [name: string]: T }
+}

@@ -1,0 +1,119 @@
+/**
+ * Makes the link of a session, signs it and puts it in its place, by temporary name and rename. Called at the end of a build and when the
+ * process exits. It judges nothing: what must not be signed was refused before.
+ */
+import { dirname, join, relative, resolve } from 'node:path'
+import {
+  createLink,
+  InTotoError,
+  keyidFor,
+  linkFileName,
+  sign,
+  signSync,
+  type Link,
+  type Metadata,
+  type Signer,
+  type SignOptions,
+} from 'intoto'
+import { linkDirectory, type FileDigest } from 'intoto/node'
+import { byproductsOf, environmentOf } from './byproduct.ts'
+import { commandOf } from './command.ts'
+import { unlink } from './earlier.ts'
+import { consumedFiles } from './guard.ts'
+import { isWithin, nameOf } from './place.ts'
+import { mergedOutputs, producedFiles } from './product.ts'
+import { registry, type Session } from './session.ts'
+
+/** A link that is not signed yet, with what it stands for. */
+export interface Draft {
+  readonly link: Link
+  readonly folder: string
+  readonly products: ReadonlyMap<string, FileDigest>
+}
+
+/**
+ * Looks at everything on disk and makes the link.
+ * @param previous a link of the same session: its materials were checked when the build ended and hold
+ * @throws InTotoError whatever keeps the link from being complete and true
+ */
+export function draftLink(session: Session, previous?: Link): Draft {
+  const { root, options } = session
+  const { products, warnings } = producedFiles(session)
+  for (const { message } of warnings) session.log.warn(message)
+  const artifacts = Object.create(null) as Link['products']
+  for (const [path, { sha256 }] of products) artifacts[nameOf(root, path)] = { sha256 }
+  const folder = linkFolder(session)
+  if (previous !== undefined) return { link: createLink({ ...previous, products: artifacts }), folder, products }
+  const consumed = consumedFiles(session, products)
+  const link = createLink({
+    name: options.step,
+    materials: consumed.materials,
+    products: artifacts,
+    command: options.command ?? commandOf(root),
+    byproducts: byproductsOf(session, consumed, products),
+    environment: environmentOf(options.env, process.env),
+  })
+  return { link, folder, products }
+}
+
+/** Signs without waiting: for a process that is about to exit. */
+export function signNow(session: Session, link: Link): Metadata<Link> {
+  const signer = signerOf(session)
+  if (signer.signSync !== undefined) return signSync(link, [signer], signOptions(session))
+  const fix = 'give a signer with signSync, or call finish() before the process exits'
+  throw new InTotoError({ code: 'E_KEY', message: 'the signer cannot sign while the process exits', fix })
+}
+
+/** Signs, by whatever the signer needs. */
+export function signLater(session: Session, link: Link): Promise<Metadata<Link>> {
+  return sign(link, [signerOf(session)], signOptions(session))
+}
+
+/**
+ * Writes a signed link and remembers it.
+ * @throws InTotoError E_IO
+ */
+export function putLink(session: Session, draft: Draft, metadata: Metadata<Link>): void {
+  const keyid = keyidFor(signerOf(session).key, session.options.keyidStyle)
+  const path = join(draft.folder, linkFileName(session.options.step, keyid))
+  if (session.written !== undefined && session.written.path !== path) withdrawLink(session)
+  registry().links.add(path)
+  linkDirectory(draft.folder).put(metadata, { keyid })
+  session.written = { path, link: draft.link, products: draft.products }
+}
+
+/** Takes the session's link away: it holds no longer. */
+export function withdrawLink(session: Session): void {
+  if (session.written === undefined) return
+  unlink(session.written.path)
+  delete session.written
+}
+
+/** How people see a path: from where they stand. */
+export function shownPath(path: string): string {
+  const way = relative(process.cwd(), path)
+  return way.startsWith('..') ? path : way.replaceAll('\\', '/')
+}
+
+function signerOf(session: Session): Signer {
+  if (session.key.signer !== undefined) return session.key.signer
+  throw new InTotoError({ code: 'E_KEY', message: 'there is no key to sign with', fix: 'set INTOTO_KEY or INTOTO_KEY_FILE' })
+}
+
+function signOptions({ options }: Session): SignOptions {
+  return { format: options.format, keyids: (key) => [keyidFor(key, options.keyidStyle)] }
+}
+
+/** The output folder; of several the nearest that holds all, but none above the package. */
+function linkFolder({ root, options, records }: Session): string {
+  if (options.linkDir !== undefined) return resolve(root.real, options.linkDir)
+  const folders = records.flatMap(({ outputs }) => [...outputs.keys()])
+  let common = folders[0] ?? root.real
+  while (!folders.every((folder) => isWithin(common, folder))) common = dirname(common)
+  return isWithin(common, root.real) ? root.real : common
+}
+
+/** Whether any run wrote anywhere. */
+export function hasOutput(session: Session): boolean {
+  return mergedOutputs(session).size > 0
+}

@@ -1,0 +1,116 @@
+/**
+ * What came out: every file below the output folders that this build wrote, as it lies on disk after the last writer. The bundler's word is not
+ * taken for content, and a file that lay there before is not taken for a product. Called when a link is made and again when the process exits.
+ */
+import { lstatSync, type BigIntStats } from 'node:fs'
+import { basename, join } from 'node:path'
+import { InTotoError, isLinkFileName, problem, type Problem } from 'intoto'
+import { walkFiles, type FileDigest } from 'intoto/node'
+import { digestOf, earliest } from './guard.ts'
+import { isWithin, nameOf } from './place.ts'
+import { refuseSecret } from './secret.ts'
+import { selector } from './select.ts'
+import { registry, type Output, type Session } from './session.ts'
+
+/** The output folders as they are now. */
+export interface Produced {
+  /** By absolute path. */
+  readonly products: ReadonlyMap<string, FileDigest>
+  readonly warnings: readonly Problem[]
+}
+
+/**
+ * Looks at every output folder of a session.
+ * @throws InTotoError E_IO; E_KEY when a file holds the signing key; E_CONFIG for files of another command under this step's name, and with
+ * `stale: 'error'` for every file that this build did not write
+ */
+export function producedFiles(session: Session): Produced {
+  const outputs = mergedOutputs(session)
+  const writtenFrom = earliest(session.records)
+  const products = new Map<string, FileDigest>()
+  const stale: string[] = []
+  const warnings: Problem[] = []
+  for (const [folder, output] of outputs) {
+    const isIncluded = selectedProducts(session, folder)
+    for (const path of filesOf(folder, output, warnings)) {
+      if (products.has(path) || !isIncluded(path) || isLink(path, output)) continue
+      const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
+      if (stats === undefined) continue
+      if (isOwn(path, output, stats, writtenFrom)) products.set(path, hashed(session, path))
+      else stale.push(path)
+    }
+  }
+  refuseForeign(session, stale)
+  if (stale.length > 0) warnings.push(staleProblem(session, stale))
+  return { products, warnings }
+}
+
+/** Several runs may write to one folder; a folder within another is looked at with that one. */
+export function mergedOutputs(session: Session): Map<string, Output> {
+  const merged = new Map<string, Output>()
+  for (const { outputs } of session.records) {
+    for (const [folder, { walked, emitted }] of outputs) {
+      const known = merged.get(folder)
+      merged.set(folder, { walked: walked || known?.walked === true, emitted: new Set([...(known?.emitted ?? []), ...emitted]) })
+    }
+  }
+  for (const [folder, { emitted }] of merged) {
+    const outer = [...merged].find(([other, { walked }]) => walked && other !== folder && isWithin(other, folder))
+    if (outer === undefined) continue
+    for (const path of emitted) outer[1].emitted.add(path)
+    merged.delete(folder)
+  }
+  return merged
+}
+
+function* filesOf(folder: string, { walked, emitted }: Output, warnings: Problem[]): Generator<string> {
+  yield* emitted
+  if (walked && lstatSync(folder, { throwIfNoEntry: false }) !== undefined) {
+    for (const name of walkFiles(folder, { warn: (p) => warnings.push(p) })) yield join(folder, name)
+  }
+}
+
+/** ctime, not mtime: copies may keep the date of their original. */
+function isOwn(path: string, { emitted }: Output, stats: BigIntStats, writtenFrom: bigint): boolean {
+  return emitted.has(path) || stats.ctimeNs >= writtenFrom
+}
+
+/** A link is no product of its own build, nor of one that runs beside it. A file that the bundler itself emitted is, whatever its name. */
+function isLink(path: string, { emitted }: Output): boolean {
+  return registry().links.has(path) || (isLinkFileName(basename(path)) && !emitted.has(path))
+}
+
+function selectedProducts(session: Session, folder: string): (path: string) => boolean {
+  const { include, exclude } = session.options.products
+  const isIncluded = include.length === 0 ? () => true : selector(include, folder)
+  const isExcluded = selector(exclude, folder)
+  return (path) => isIncluded(path) && !isExcluded(path)
+}
+
+function hashed(session: Session, path: string): FileDigest {
+  const known = session.digests.get(path)
+  const digest = digestOf(session, path, nameOf(session.root, path))
+  if (digest !== known) refuseSecret(session.key, path, nameOf(session.root, path))
+  return digest
+}
+
+function refuseForeign(session: Session, stale: readonly string[]): void {
+  const path = stale.find((file) => session.foreign.has(file))
+  if (path === undefined) return
+  const { step } = session.options
+  throw new InTotoError({
+    code: 'E_CONFIG',
+    message: `was made by another command of the step "${step}": ${session.foreign.get(path)}; one link cannot speak for both`,
+    file: nameOf(session.root, path),
+    fix: [`give one of the two another step: inToto({ step: '${step}-2' })`, 'or empty the output folder before the build'],
+  })
+}
+
+function staleProblem(session: Session, stale: readonly string[]): Problem {
+  const names = stale.map((path) => nameOf(session.root, path))
+  const rest = names.length > 3 ? ` and ${names.length - 3} more` : ''
+  const message = `${names.slice(0, 3).join(', ')}${rest}: in the output folder, but not made by this build, so no product`
+  const fix = 'empty the output folder before the build, or exclude it by the option products.exclude'
+  if (session.options.stale === 'error') throw new InTotoError({ code: 'E_NOT_RECORDED', message, file: names[0] ?? '', fix })
+  return problem({ code: 'E_NOT_RECORDED', severity: 'warning', message, file: names[0] ?? '', fix })
+}

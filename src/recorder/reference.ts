@@ -1,0 +1,71 @@
+/**
+ * Files that other files refer to in ways no bundler tells of: classes composed from another style sheet, and assets that older bundlers inline
+ * without a word. Called when a run ends. It reads texts for references, not for meaning: what resolves to a file in use is an input.
+ */
+import { createRequire } from 'node:module'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { isFile, textOf } from './baseline.ts'
+
+/** How a bundler resolves what stands in quotes; a path or undefined. */
+export type Resolve = (specifier: string) => string | undefined
+
+/** Style sheets that `composes: name from './other.css'` takes classes from, followed to the end. */
+export function composedStyles(files: Iterable<string>, alias?: Resolve): Set<string> {
+  const found = new Set<string>()
+  const open = [...files].filter((file) => /\.module\.[a-z]+$/.test(file))
+  for (let file = open.pop(); file !== undefined; file = open.pop()) {
+    for (const [, , specifier = ''] of textOf(file).matchAll(/composes\s*:[^;{}]*?\bfrom\s+(['"])(.+?)\1/g)) {
+      const path = locate(specifier, file, alias)
+      if (path === undefined || found.has(path)) continue
+      found.add(path)
+      open.push(path)
+    }
+  }
+  return found
+}
+
+/** Assets that `url(…)` in styles and `new URL('…', import.meta.url)` in modules point to. */
+export function referredAssets(files: Iterable<string>, alias?: Resolve): Set<string> {
+  const found = new Set<string>()
+  for (const file of files) {
+    if (!/\.(?:[cm]?[jt]sx?|css|scss|sass|less|styl|stylus|pcss|vue|svelte|astro|html)$/.test(file)) continue
+    for (const specifier of specifiers(textOf(file))) {
+      const path = locate(specifier, file, alias)
+      if (path !== undefined) found.add(path)
+    }
+  }
+  return found
+}
+
+function* specifiers(text: string): Generator<string> {
+  for (const [, , quoted, bare] of text.matchAll(/\burl\(\s*(?:(['"])(.+?)\1|([^'")\s]+))\s*\)/g)) yield quoted ?? bare ?? ''
+  for (const [, , path = ''] of text.matchAll(/\bnew\s+URL\(\s*(['"`])(.+?)\1\s*,\s*import\.meta\.url/g)) yield path
+}
+
+/** Relative first, as style sheets mean it; then by alias, then as a path in a package. */
+function locate(specifier: string, from: string, alias: Resolve = () => undefined): string | undefined {
+  const plain = specifier.replace(/[?#].*$/s, '')
+  if (plain === '' || /^(?:[a-z][a-z0-9+.-]+:|\/\/)/i.test(plain)) return undefined
+  const near = isAbsolute(plain) ? undefined : resolve(dirname(from), plain)
+  return [near, alias(plain), packaged(plain, from)].find((path) => path !== undefined && isFile(path))
+}
+
+function packaged(specifier: string, from: string): string | undefined {
+  if (specifier.startsWith('.') || isAbsolute(specifier)) return undefined
+  try {
+    return createRequire(from).resolve(specifier.replace(/^~/, ''))
+  } catch {
+    return undefined
+  }
+}
+
+/** Resolves by a list of aliases as Vite and Rollup's alias plugin write them, and paths from the root of the site by folders. */
+export function aliasResolver(aliases: readonly { find: string | RegExp; replacement: string }[], folders: readonly string[]): Resolve {
+  return (specifier) => {
+    for (const { find, replacement } of aliases) {
+      const matches = typeof find === 'string' ? specifier === find || specifier.startsWith(`${find}/`) : find.test(specifier)
+      if (matches) return specifier.replace(find, replacement)
+    }
+    return specifier.startsWith('/') ? [specifier, ...folders.map((folder) => join(folder, specifier))].find(isFile) : undefined
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * One run of a bundler, from its first hook to its last: takes what the adapter reports, and at a good end hands it to the session. A run that
+ * fails hands over nothing. Adapters hold this and nothing else of the recorder.
+ */
+import { existsSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import type { JsonValue } from 'intoto'
+import { walkFiles } from 'intoto/node'
+import { importedFiles, lockfileOf, packageFiles } from './baseline.ts'
+import { isBin, ownScript } from './command.ts'
+import { removeEarlier, type Owner } from './earlier.ts'
+import { listenToExit } from './exit.ts'
+import { finishSession, refuse } from './finish.ts'
+import { bytesDigest, textDigest } from './guard.ts'
+import { sourceOf } from './id.ts'
+import type { Log } from './log.ts'
+import { isWithin, RealPaths, usedPath } from './place.ts'
+import { composedStyles, referredAssets, type Resolve } from './reference.ts'
+import type { RunRecord, Session } from './session.ts'
+import { tsconfigFiles } from './tsconfig.ts'
+
+/** What the adapter knows when a run begins. */
+export interface Host {
+  readonly bundler: string
+  readonly version: string
+  /** The bundler's own root folder, absolute. */
+  readonly folder: string
+  /** The same for the same work: configuration, input, environment. */
+  readonly label: string
+  readonly watch: boolean
+  /** Whether ids are paths as written, not real paths. */
+  readonly preserveSymlinks?: boolean
+  /** How the bundler finds what style sheets refer to, beyond relative paths. */
+  readonly alias?: Resolve
+  /** Whether it inlines assets without naming them, so that sources must be searched for them. */
+  readonly hidesAssets?: boolean
+  readonly log: Log
+}
+
+/** What an adapter reports. Nothing here throws but `target`, `close` and the beginning of a run. */
+export interface Run {
+  /** False when nothing is recorded (no key, watch): then only `target` has work to do. */
+  readonly recording: boolean
+  /** Module ids: files, or what has no file behind it. */
+  modules(ids: Iterable<string>): void
+  /** Paths that were read or declared, relative to a folder; what is no file is passed over. */
+  files(paths: Iterable<string>, base?: string): void
+  /** Every file below a folder. */
+  tree(folder: string): void
+  /** Files that were read before any plugin could run: the bundler's configuration. */
+  configuration(paths: Iterable<string>): void
+  /** The text of a module as the bundler read it. */
+  text(id: string, code: string): void
+  /** The bytes of a file as the bundler read them, where that costs nothing. */
+  bytes(path: string, content: Uint8Array): void
+  /** How this adapter learns of inputs: `graph`, `watch`, `declared`. */
+  covers(...kinds: readonly string[]): void
+  note(name: string, value: JsonValue): void
+  /** A folder that is about to be written: an earlier link there goes now. */
+  target(folder: string): void
+  /** A folder that was written, and the names in it that the bundler says it wrote. */
+  output(folder: string, emitted: Iterable<string>): void
+  /** An output was begun; an output ended, written or only generated. */
+  begun(): void
+  ended(): void
+  fail(error: unknown): void
+  /** The run ended; the last one of a session makes the link. */
+  close(): Promise<void>
+}
+
+/** Without a key, or in a watch that nobody asked to record: an earlier link must not be taken for one of this build. */
+export function idleRun(owner: Owner): Run {
+  const nothing = (): void => undefined
+  return {
+    recording: false,
+    modules: nothing,
+    files: nothing,
+    tree: nothing,
+    configuration: nothing,
+    text: nothing,
+    bytes: nothing,
+    covers: nothing,
+    note: nothing,
+    target: (folder) => removeEarlier(owner, usedPath(owner.root, resolve(folder))),
+    output: nothing,
+    begun: nothing,
+    ended: nothing,
+    fail: nothing,
+    close: async () => undefined,
+  }
+}
+
+/** A run that keeps what it is told in a record, and hands it over when it ends well. */
+export class RecordingRun implements Run {
+  readonly recording = true
+  readonly #session: Session
+  readonly #record: RunRecord
+  readonly #host: Host
+  readonly #paths: RealPaths = new RealPaths()
+
+  constructor(session: Session, record: RunRecord, host: Host) {
+    this.#session = session
+    this.#record = record
+    this.#host = host
+  }
+
+  modules(ids: Iterable<string>): void {
+    for (const id of ids) {
+      const source = sourceOf(id, this.#host.folder, this.#paths)
+      if ('real' in source) this.#add(source, this.#record.clock.changedFrom)
+      else this.#record.virtual.add(source.virtual)
+    }
+  }
+
+  files(paths: Iterable<string>, base: string = this.#host.folder): void {
+    for (const path of paths) {
+      const source = sourceOf(path, base, this.#paths)
+      if ('real' in source) this.#add(source, this.#record.clock.changedFrom)
+    }
+  }
+
+  tree(folder: string): void {
+    const path = resolve(this.#host.folder, folder)
+    if (existsSync(path)) this.files(walkFiles(path), path)
+  }
+
+  /** A bundler's own command began after its configuration was last written; a script or a test may have written it just now. */
+  configuration(paths: Iterable<string>): void {
+    const { changedFrom, processFrom } = this.#record.clock
+    const since = isBin(process.argv[1] ?? '') ? processFrom : changedFrom
+    for (const path of paths) {
+      const source = sourceOf(path, this.#host.folder, this.#paths)
+      if ('real' in source) this.#add(source, since)
+    }
+  }
+
+  text(id: string, code: string): void {
+    this.#consumed(id, textDigest(code))
+  }
+
+  bytes(path: string, content: Uint8Array): void {
+    this.#consumed(path, bytesDigest(content))
+  }
+
+  covers(...kinds: readonly string[]): void {
+    for (const kind of kinds) this.#record.coverage.add(kind)
+  }
+
+  note(name: string, value: JsonValue): void {
+    this.#record.notes.set(name, value)
+  }
+
+  target(folder: string): void {
+    try {
+      removeEarlier(this.#session, this.#folder(folder))
+    } catch (error) {
+      this.fail(error)
+      refuse(this.#session, error)
+    }
+  }
+
+  output(folder: string, emitted: Iterable<string>): void {
+    const path = this.#folder(folder)
+    const { root } = this.#session
+    const known = this.#record.outputs.get(path) ?? { walked: !isWithin(path, root.real), emitted: new Set<string>() }
+    for (const name of emitted) known.emitted.add(join(path, name))
+    this.#record.outputs.set(path, known)
+  }
+
+  begun(): void {
+    this.#record.begun++
+  }
+
+  ended(): void {
+    this.#record.ended++
+  }
+
+  /** A failed run cannot end well any more, and may never be closed. */
+  fail(error: unknown): void {
+    if (!this.#session.open.delete(this.#record)) return
+    this.#session.failed.set(this.#record.label, error instanceof Error ? (error.message.split('\n', 1)[0] ?? error.name) : String(error))
+  }
+
+  async close(): Promise<void> {
+    const session = this.#session
+    if (!session.open.has(this.#record)) return
+    if (this.#record.begun !== this.#record.ended) return this.fail('not every output was written')
+    session.open.delete(this.#record)
+    if (this.#record.begun === 0) return // a bundler that only looked
+    try {
+      this.#complete()
+    } catch (error) {
+      return refuse(session, error)
+    }
+    if (session.open.size === 0 && session.options.finish !== 'manual') await finishSession(session)
+    listenToExit()
+  }
+
+  /** Adds what no bundler names, and hands all to the session; an earlier run that this one repeats is replaced. */
+  #complete(): void {
+    const session = this.#session
+    const record = this.#record
+    const script = ownScript()
+    if (script !== undefined && isWithin(session.root.real, script)) this.files(importedFiles(script))
+    const found = [...record.materials.keys()]
+    this.files(composedStyles(found, this.#host.alias))
+    if (this.#host.hidesAssets === true) this.files(referredAssets(found, this.#host.alias))
+    this.files(tsconfigFiles(found))
+    this.files(packageFiles(found))
+    this.files(packageFiles([join(session.root.real, 'x')]))
+    if (session.options.dependencies !== 'none') this.files(lockfileOf(session.root.real))
+    const repeats = (other: RunRecord): boolean => other.label === record.label && isCovered(other, record)
+    session.records = [...session.records.filter((other) => !repeats(other)), record]
+    session.failed.delete(record.label)
+  }
+
+  #consumed(id: string, digest: string): void {
+    const source = sourceOf(id, this.#host.folder, this.#paths)
+    if (!('real' in source)) return
+    const key = this.#keyOf(source)
+    const { consumed } = this.#record
+    consumed.set(key, (consumed.get(key) ?? new Set()).add(digest))
+  }
+
+  #keyOf({ path, real }: { path: string; real: string }): string {
+    return this.#host.preserveSymlinks === true ? usedPath(this.#session.root, path) : real
+  }
+
+  #add({ path, real }: { path: string; real: string }, since: bigint): void {
+    const key = this.#keyOf({ path, real })
+    const known = this.#record.materials.get(key)
+    if (known !== undefined && known.since <= since) return
+    this.#record.materials.set(key, path === real ? { since } : { since, used: path })
+  }
+
+  #folder(folder: string): string {
+    return usedPath(this.#session.root, resolve(this.#host.folder, folder))
+  }
+}
+
+function isCovered(earlier: RunRecord, later: RunRecord): boolean {
+  return [...earlier.outputs].every(([folder, { emitted }]) =>
+    [...emitted].every((path) => later.outputs.get(folder)?.emitted.has(path) === true),
+  )
+}
+
+/** The folder that a rollup-like output option stands for. */
+export function outputFolder(options: { dir?: string | undefined; file?: string | undefined }): string | undefined {
+  return options.dir ?? (options.file === undefined ? undefined : dirname(options.file))
+}

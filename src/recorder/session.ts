@@ -1,0 +1,112 @@
+/**
+ * What one process knows about one step of one package while it is being built: shared by every plugin instance, environment, output format and
+ * configuration, since bundlers make several of each. Held globally by root and step, so that copies of this package share it too. Data only:
+ * runs fill it, `finish` and `settle` read it.
+ */
+import type { FileDigest } from 'intoto/node'
+import type { InTotoError, JsonValue, Link } from 'intoto'
+import type { ResolvedOptions } from '../options.ts'
+import type { Clock } from './clock.ts'
+import type { GitState } from './git.ts'
+import type { SigningKey } from './key.ts'
+import type { Log } from './log.ts'
+import type { Root } from './place.ts'
+
+/** When a material was first reported, and by which path if not by its real one. */
+export interface Material {
+  /** A change at or after this moment of the disk's clock was made while the file was in use. */
+  readonly since: bigint
+  readonly used?: string
+}
+
+/** A folder that a bundler wrote to. */
+export interface Output {
+  /** Whether everything in it may be looked at; not when it holds the sources too. */
+  readonly walked: boolean
+  /** Absolute paths that the bundler says it wrote. */
+  readonly emitted: Set<string>
+}
+
+/** Everything that was seen of one run of a bundler: one call of its build function, one Vite environment, one compiler. */
+export interface RunRecord {
+  /** Tells the runs of a process apart: bundler, configuration, input. */
+  readonly label: string
+  readonly clock: Clock
+  /** Monotonic, in milliseconds. */
+  readonly began: number
+  /** By real path. */
+  readonly materials: Map<string, Material>
+  readonly outputs: Map<string, Output>
+  /** Ids without a file. */
+  readonly virtual: Set<string>
+  /** Digests of what was read from a file, its bytes or its text, where that is known. */
+  readonly consumed: Map<string, Set<string>>
+  readonly notes: Map<string, JsonValue>
+  /** What the adapter can see: `graph`, `watch`, `declared`. */
+  readonly coverage: Set<string>
+  /** Outputs begun, and outputs of which the end was seen. */
+  begun: number
+  ended: number
+}
+
+/** The link that is on disk now, and what it stands for. */
+export interface Written {
+  readonly path: string
+  readonly link: Link
+  /** Products by absolute path, as they were when they were hashed. */
+  readonly products: ReadonlyMap<string, FileDigest>
+}
+
+/** One step of one package in this process. */
+export interface Session {
+  readonly root: Root
+  readonly options: ResolvedOptions
+  readonly key: SigningKey
+  readonly watch: boolean
+  git: GitState
+  readonly open: Set<RunRecord>
+  /** Runs that ended well. */
+  records: RunRecord[]
+  /** Labels of runs that failed and were not run again with success, with the reason. */
+  readonly failed: Map<string, string>
+  /** Digests by absolute path; one is used again only while the file's marks are the same. */
+  readonly digests: Map<string, FileDigest>
+  /** Products of an earlier link of this step that another command made: absolute path, and that command. */
+  readonly foreign: Map<string, string>
+  log: Log
+  written?: Written
+  /** Why there is no link although there should be one. */
+  error?: InTotoError
+}
+
+/** All that this process shares. */
+export interface Registry {
+  readonly sessions: Map<string, Session>
+  readonly keys: Map<string, SigningKey>
+  /** Absolute paths of links that this process wrote: never a product of any session. */
+  readonly links: Set<string>
+  /** Lines that were printed and are not to be printed again. */
+  readonly said: Set<string>
+  /** Listener of the process's exit, one for all sessions. */
+  onExit?: (code: number) => void
+}
+
+const holder = globalThis as { [place]?: Registry }
+const place: unique symbol = Symbol.for('unplugin-in-toto.sessions') as never
+
+/** The one registry of this process. */
+export function registry(): Registry {
+  return (holder[place] ??= { sessions: new Map(), keys: new Map(), links: new Set(), said: new Set() })
+}
+
+/** Sessions are told apart by package and step. */
+export function sessionKey(root: Root, step: string): string {
+  return `${root.real}\0${step}`
+}
+
+/** Prints a line once in a process, however many instances have it to say. */
+export function sayOnce(line: string, log: (line: string) => void): void {
+  if (registry().said.has(line)) return
+  registry().said.add(line)
+  log(line)
+}

@@ -1,0 +1,78 @@
+/**
+ * TypeScript's configuration: the nearest tsconfig.json of each source, what it extends and what it refers to, the way transformers read it.
+ * Called when a run ends; a file that cannot be parsed is listed all the same and followed no further.
+ */
+import { dirname, isAbsolute, join, resolve, sep } from 'node:path'
+import { createRequire } from 'node:module'
+import { isFile, nearestFile, textOf } from './baseline.ts'
+import { isDependency } from './place.ts'
+
+/** The chains of all sources that TypeScript's options bear upon. */
+export function tsconfigFiles(files: Iterable<string>): Set<string> {
+  const nearest = [nearestFile((folder) => join(folder, 'tsconfig.json')), nearestFile((folder) => join(folder, 'jsconfig.json'))]
+  const found = new Set<string>()
+  for (const file of files) {
+    if (!/\.(?:[cm]?tsx?|[cm]?jsx|vue|svelte|astro)$/.test(file) || isDependency(file)) continue
+    const start = nearest.map((look) => look(dirname(file))).find((path) => path !== undefined)
+    if (start !== undefined) follow(start, found)
+  }
+  return found
+}
+
+/** A configuration file and all that it extends or refers to. */
+export function follow(start: string, found: Set<string>): void {
+  const open = [start]
+  for (let file = open.pop(); file !== undefined; file = open.pop()) {
+    if (found.has(file)) continue
+    found.add(file)
+    const config = parseJsonc(textOf(file))
+    for (const parent of texts(config['extends'])) push(open, extended(parent, file))
+    for (const { path } of references(config['references'])) push(open, referred(resolve(dirname(file), path)))
+  }
+}
+
+function extended(name: string, from: string): string | undefined {
+  if (isAbsolute(name) || name.startsWith('.')) return [name, `${name}.json`].map((path) => resolve(dirname(from), path)).find(isFile)
+  const require = createRequire(from)
+  for (const request of [name, `${name}.json`, `${name}/tsconfig.json`]) {
+    try {
+      const path = require.resolve(request)
+      if (path.includes(sep) && path.endsWith('.json')) return path
+    } catch {
+      // packages may name the file with or without its ending, or not at all
+    }
+  }
+  return undefined
+}
+
+function referred(path: string): string | undefined {
+  return [path, join(path, 'tsconfig.json')].find(isFile)
+}
+
+function push(list: string[], path: string | undefined): void {
+  if (path !== undefined) list.push(path)
+}
+
+function texts(value: unknown): string[] {
+  return [value].flat().filter((item) => typeof item === 'string')
+}
+
+function references(value: unknown): { path: string }[] {
+  return Array.isArray(value)
+    ? value.filter((item): item is { path: string } => typeof (item as { path?: unknown } | null)?.path === 'string')
+    : []
+}
+
+/** JSON with comments and trailing commas; an empty object for what is none. Strings are passed over whole, since they may hold `//`. */
+function parseJsonc(text: string): Record<string, unknown> {
+  const plain = text
+    .replace(/^\uFEFF/, '')
+    .replace(/("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, (_, quoted: string | undefined) => quoted ?? '')
+  const strict = plain.replace(/("(?:\\.|[^"\\])*")|,(?=\s*[}\]])/g, (_, quoted: string | undefined) => quoted ?? '')
+  try {
+    const value: unknown = JSON.parse(strict)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+  } catch {
+    return {}
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * Rollup 4: which of its events name a material, which a product. The plugin that a person configures only opens a run in the `options` hook,
+ * once for each call of `rollup()`, and adds a second plugin behind all others: so a run is never mixed with another one's, and really nobody
+ * comes after. No resolve, load or transform hook: they would cost and could change the build.
+ */
+import { existsSync } from 'node:fs'
+import { basename, extname, join, resolve } from 'node:path'
+import type { InputOptions, NormalizedOutputOptions, OutputBundle, OutputOptions, Plugin } from 'rollup'
+import { resolveOptions, type Options } from './options.ts'
+import { beginRun, importedFiles, outputFolder, takeKey, type Log, type Run } from './recorder.ts'
+
+/** The plugin for `rollup.config.js`. Put it anywhere in `plugins`. */
+export default function inToto(options: Options = {}): Plugin {
+  const resolved = resolveOptions(options)
+  if (!resolved.disable) takeKey()
+  return {
+    name: 'in-toto',
+    options(input) {
+      const outputs = [(input as { output?: OutputOptions | OutputOptions[] }).output ?? []].flat()
+      const run = beginRun(resolved, {
+        bundler: 'rollup',
+        version: this.meta.rollupVersion,
+        folder: process.cwd(),
+        label: JSON.stringify(['rollup', input.input, outputs.map(({ dir, file, format }) => [dir, file, format])]),
+        watch: this.meta.watchMode,
+        preserveSymlinks: input.preserveSymlinks === true,
+        log: logOf(this),
+      })
+      if (run === undefined) return null
+      for (const output of outputs) targetOf(run, output)
+      run.configuration(configurationFiles(process.argv))
+      run.covers('graph', 'watch', 'declared')
+      return { ...input, plugins: surround(input.plugins, run, resolved) }
+    },
+  }
+}
+
+/** How a run is to be recorded. */
+export interface Recording {
+  readonly strict: boolean
+  /** Reports further inputs; called once, when the run ends. */
+  readonly inputs?: () => void
+}
+
+/** The recording plugin behind all others, and with `strict` one that sees texts before all others. */
+export function surround(plugins: InputOptions['plugins'], run: Run, o: Recording): Plugin[] {
+  const before = o.strict && run.recording ? [textPlugin(run)] : []
+  return [...before, plugins, recordingPlugin(run, o.inputs)] as Plugin[]
+}
+
+/** Where hooks of plugins print; both sorts of context have it. */
+export function logOf(context: { info(line: string): void; warn(line: string): void }): Log {
+  return { info: (line) => context.info(line), warn: (line) => context.warn(line) }
+}
+
+/** Outputs are counted from the first hook of rendering to the last of writing: a difference at the end is an output that failed. */
+function recordingPlugin(run: Run, inputs: () => void = () => undefined): Plugin {
+  return {
+    name: 'in-toto',
+    buildEnd: {
+      order: 'post',
+      sequential: true,
+      handler(error) {
+        if (error) return run.fail(error)
+        run.modules(this.getModuleIds())
+        if (typeof this.getWatchFiles === 'function') run.files(this.getWatchFiles())
+      },
+    },
+    renderStart: {
+      order: 'pre',
+      sequential: true,
+      handler(output) {
+        run.begun()
+        targetOf(run, output)
+      },
+    },
+    renderError: (error) => run.fail(error ?? 'an output could not be rendered'),
+    generateBundle: {
+      order: 'post',
+      handler(_, bundle, isWrite) {
+        run.files(originalFiles(bundle))
+        if (!isWrite) run.ended()
+      },
+    },
+    writeBundle: {
+      order: 'post',
+      sequential: true,
+      handler(output, bundle) {
+        writtenOf(run, output, bundle)
+        run.ended()
+      },
+    },
+    closeBundle: {
+      order: 'post',
+      sequential: true,
+      async handler(error?: Error) {
+        if (error) run.fail(error)
+        else inputs()
+        await run.close()
+      },
+    },
+  }
+}
+
+/** Sources of emitted assets: images, fonts, what style sheets refer to. */
+export function* originalFiles(bundle: OutputBundle): Generator<string> {
+  for (const file of Object.values(bundle)) {
+    if (file.type === 'asset') yield* file.originalFileNames ?? []
+  }
+}
+
+/** Files that hold one text from disk to bundle unless a plugin says otherwise. */
+const textual = /^[^\0?]+\.(?:[cm]?[jt]sx?|json|css|scss|sass|less|styl|vue|svelte|html)$/
+
+function textPlugin(run: Run): Plugin {
+  return {
+    name: 'in-toto:strict',
+    transform: {
+      order: 'pre',
+      handler(code, id) {
+        if (textual.test(id)) run.text(id, code)
+        return null
+      },
+    },
+  }
+}
+
+function targetOf(run: Run, output: Pick<OutputOptions, 'dir' | 'file'>): void {
+  const folder = outputFolder(output)
+  if (folder !== undefined) run.target(folder)
+}
+
+function writtenOf(run: Run, output: NormalizedOutputOptions, bundle: OutputBundle): void {
+  const folder = outputFolder(output)
+  if (folder !== undefined) run.output(resolve(folder), Object.keys(bundle))
+}
+
+/** The file that `rollup -c` loads, and what it imports: Rollup itself does not tell. */
+function configurationFiles(argv: readonly string[]): Iterable<string> {
+  if (basename(argv[1] ?? '', extname(argv[1] ?? '')) !== 'rollup') return []
+  for (const [i, argument] of argv.entries()) {
+    const [, inline] = /^(?:-c|--config)(?:=(.*))?$/.exec(argument) ?? [undefined, '']
+    if (!/^(?:-c|--config)(?:=|$)/.test(argument)) continue
+    const next = argv[i + 1]
+    const named = inline || (next === undefined || next.startsWith('-') ? undefined : next)
+    const file = named ?? ['rollup.config.mjs', 'rollup.config.cjs', 'rollup.config.js'].find((name) => existsSync(name))
+    if (file !== undefined && existsSync(file)) return importedFiles(join(process.cwd(), file))
+  }
+  return []
+}

@@ -1,0 +1,125 @@
+/**
+ * Vite 5 to 8: Rollup's events (which Rolldown has too), and what Vite reads beside the module graph: its configuration, .env files, the public
+ * folder, workers, style sheets' imports and assets. Applied to builds only. It leaves every emitted byte as it is.
+ */
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { Plugin, ResolvedConfig } from 'vite'
+import { resolveOptions, type Options } from './options.ts'
+import { aliasResolver, beginRun, importedFiles, takeKey, toolFiles, type Run } from './recorder.ts'
+import { originalFiles, surround } from './rollup.ts'
+import { listenToPlugins } from './watched.ts'
+
+/** Inputs that are learned outside of the run's own hooks. */
+interface Collected {
+  readonly modules: Set<string>
+  readonly files: Set<string>
+}
+
+/** The plugin for `vite.config.ts`. Put it last in `plugins`. */
+export default function inToto(options: Options = {}): Plugin {
+  const resolved = resolveOptions(options)
+  if (!resolved.disable) takeKey()
+  const collected: Collected = { modules: new Set(), files: new Set() }
+  let config: ResolvedConfig
+  let version = 'unknown'
+  return {
+    name: 'in-toto',
+    apply: 'build',
+    enforce: 'post',
+    config: () => (resolved.disable ? {} : { worker: { plugins: () => [workerPlugin(collected)] } }),
+    configResolved(resolvedConfig) {
+      config = resolvedConfig
+      version = viteVersion() ?? version
+      if (!resolved.disable) watchPlugins(config, collected)
+    },
+    options(input) {
+      const environment = this.environment as Partial<typeof this.environment> | undefined
+      const { build, resolve: resolution } = environment?.config ?? config
+      const outDir = resolve(config.root, build.outDir)
+      const run = beginRun(resolved, {
+        bundler: 'vite',
+        version: this.meta.viteVersion ?? version,
+        folder: config.root,
+        label: JSON.stringify(['vite', config.configFile, environment?.name, outDir, input.input]),
+        watch: this.meta.watchMode || Boolean(build.watch),
+        preserveSymlinks: resolution.preserveSymlinks,
+        alias: aliasResolver(resolution.alias, [config.publicDir, config.root]),
+        hidesAssets: /^[56]\./.test(version),
+        log: { info: (line) => config.logger.info(`[in-toto] ${line}`), warn: (line) => config.logger.warn(`[in-toto] ${line}`) },
+      })
+      if (run === undefined) return null
+      if (build.write) run.target(outDir)
+      declared(run, config)
+      run.note('mode', config.mode)
+      run.covers('graph', 'watch', 'declared')
+      const inputs = (): void => hand(run, config, collected, build.copyPublicDir)
+      return { ...input, plugins: surround(input.plugins as never, run, { strict: resolved.strict, inputs }) as never }
+    },
+  }
+}
+
+/** What was read before the first module: the configuration and what it imports, .env files. */
+function declared(run: Run, { configFile, configFileDependencies, envDir, mode }: ResolvedConfig): void {
+  if (configFile !== undefined) {
+    // Only the loader that bundles the configuration lists all of it, the file itself included.
+    const isWhole = configFileDependencies.some((path) => resolve(path) === resolve(configFile))
+    run.configuration(isWhole ? configFileDependencies : [...configFileDependencies, ...importedFiles(configFile)])
+  }
+  if (typeof envDir !== 'string') return
+  run.configuration(['.env', '.env.local', `.env.${mode}`, `.env.${mode}.local`].map((name) => join(envDir, name)))
+}
+
+/** What is only known at the end. */
+function hand(run: Run, config: ResolvedConfig, collected: Collected, hasPublic: boolean): void {
+  run.modules(collected.modules)
+  run.files(collected.files)
+  if (hasPublic && config.publicDir !== '') run.tree(config.publicDir)
+  for (const file of toolFiles(config.root, toolsOf(config))) run.configuration(importedFiles(file))
+}
+
+/** Tools that find their configuration by its name, and whose plugins do not tell Vite of it. */
+const toolsByPlugin: readonly (readonly [plugin: RegExp, tools: readonly string[]])[] = [
+  [/babel|react|solid|preact|legacy/, ['babel', 'browserslist']],
+  [/svelte/, ['svelte']],
+  [/unocss/, ['uno', 'unocss']],
+  [/swc/, ['swc']],
+]
+
+function toolsOf({ root, css, plugins }: ResolvedConfig): string[] {
+  const byPlugin = toolsByPlugin.filter(([name]) => plugins.some((plugin) => name.test(plugin.name) && !plugin.name.startsWith('vite:')))
+  const postcss = typeof css.postcss !== 'object' && toolFiles(root, ['postcss']).size > 0 ? ['postcss', 'browserslist'] : []
+  return [...new Set([...postcss, ...byPlugin.flatMap(([, tools]) => tools)])]
+}
+
+/** Workers are built apart from the page, by plugins of their own. */
+function workerPlugin(collected: Collected): Plugin {
+  return {
+    name: 'in-toto:worker',
+    configResolved: (config) => watchPlugins(config, collected),
+    buildEnd(error) {
+      if (error) return
+      const { getWatchFiles } = this as { getWatchFiles?: () => string[] }
+      for (const id of this.getModuleIds()) collected.modules.add(id)
+      for (const path of getWatchFiles?.call(this) ?? []) collected.files.add(path)
+    },
+    generateBundle(_, bundle) {
+      for (const path of originalFiles(bundle as never)) collected.files.add(path)
+    },
+  }
+}
+
+/** Vite 8 has no list of watched files: style sheets' imports, assets of url() and a worker's dependencies are told in no other way. */
+function watchPlugins(config: ResolvedConfig, { files }: Collected): void {
+  if ('rolldownOptions' in config.build) listenToPlugins(config.plugins, files)
+}
+
+/** Vite 5 and 6 do not tell their version, but it is one of their files that calls us. */
+function viteVersion(): string | undefined {
+  const file = /(?:file:\/\/)?((?:[A-Za-z]:)?[\\/][^\n()]*?)[\\/]dist[\\/]node[\\/]/.exec(new Error().stack ?? '')?.[1]
+  try {
+    return (JSON.parse(readFileSync(join(decodeURI(file ?? ''), 'package.json'), 'utf8')) as { version?: string }).version
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * What plugins tell a bundler to watch. Bundlers with a core in Rust keep no list of it, but style sheets' imports, assets of url() and a
+ * worker's dependencies are told in no other way: so each plugin's `this.addWatchFile` is listened to. Plugins run as before; no hook is added
+ * to any module.
+ */
+
+type Handler = (this: { addWatchFile?: (path: string) => void }, ...args: unknown[]) => unknown
+
+/** Who wants to know of a plugin's watched files; plugin objects may be shared by several builds. */
+const listeners: WeakMap<object, Set<Set<string>>> = new WeakMap()
+
+/** Contexts live for one call or for many; each is listened to once. */
+const shadowed: WeakSet<object> = new WeakSet()
+
+/** From now on, what these plugins want watched is added to `files`, too. */
+export function listenToPlugins(plugins: readonly object[], files: Set<string>): void {
+  for (const plugin of plugins) {
+    const known = listeners.get(plugin)
+    listeners.set(plugin, (known ?? new Set()).add(files))
+    if (known === undefined) for (const hook of ['load', 'transform'] as const) listen(plugin, hook)
+  }
+}
+
+function listen(plugin: { load?: unknown; transform?: unknown }, name: 'load' | 'transform'): void {
+  const hook = plugin[name] as Handler | { handler: Handler } | undefined
+  if (hook === undefined || hook === null) return
+  const handler = typeof hook === 'function' ? hook : hook.handler
+  const listening: Handler = function (...args) {
+    shadow(this, plugin)
+    return handler.apply(this, args)
+  }
+  Object.assign(plugin, { [name]: typeof hook === 'function' ? listening : { ...hook, handler: listening } })
+}
+
+function shadow(context: ThisParameterType<Handler>, plugin: object): void {
+  const original = context.addWatchFile
+  if (original === undefined || shadowed.has(context)) return
+  shadowed.add(context)
+  context.addWatchFile = (path) => {
+    for (const files of listeners.get(plugin) ?? []) files.add(path)
+    original.call(context, path)
+  }
+}
