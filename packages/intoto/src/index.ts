@@ -3,15 +3,7 @@
  * re-exports live here.
  */
 export { InTotoError, problem, type Evidence, type Problem, type ProblemCode, type ProblemInit, type RuleRef } from './errors.ts'
-export {
-  artifactName,
-  cleanName,
-  collisions,
-  equalDigests,
-  usableDigest,
-  type Artifacts,
-  type DigestMap,
-} from './model/artifact.ts'
+export { artifactName, cleanName, collisions, equalDigests, usableDigest, type Artifacts, type DigestMap } from './model/artifact.ts'
 export { isLayout, parseExpires, parseLayout, type Inspection, type Layout, type Step } from './model/layout.ts'
 export { createLink, isLink, isLinkFileName, linkFileName, parseLink, type Link, type LinkInit } from './model/link.ts'
 export { substituteParameters, type Parameters } from './model/parameter.ts'
@@ -32,3 +24,6 @@ export { isStatement, matchDigestSet, parseStatement, statementType, type Digest
 export { fromStatement, linkPredicateType, provenancePredicateType, toProvenance, toStatement, type ProvenanceOptions } from './model/predicate.ts'
 export { lintLayout, type LintOptions } from './model/lint.ts'
 export { judge, verify } from './verify/verify.ts'
+export { defineLayout, functionaryNames, npmLayout, webappLayout } from './model/preset.ts'
+export type { Functionaries, InspectionInit, LayoutInit, NpmPreset, StepInit, WebappPreset } from './model/preset.ts'
+export { explainArtifact, type ArtifactLife, type ArtifactStage } from './verify/explain.ts'

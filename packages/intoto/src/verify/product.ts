@@ -5,12 +5,12 @@
  */
 import type { ProblemInit, RuleRef } from '../errors.ts'
 import type { DigestMap } from '../model/artifact.ts'
-import { formatRule, parseRule, type MatchRule } from '../model/rule.ts'
+import { formatRule, parseRule } from '../model/rule.ts'
 import { matchDigestSet } from '../model/statement.ts'
 import { likelyScript } from './script.ts'
 import type { ProductEvidence } from './options.ts'
 import type { ProductReport } from './report.ts'
-import { covers, type ChainLink } from './rules.ts'
+import { covers, sourceName, type ChainLink } from './rules.ts'
 import type { Run } from './run.ts'
 import { digestText, more, shown } from './text.ts'
 import { baseName, isVerifiedFile, travellingLink } from './travel.ts'
@@ -170,17 +170,12 @@ function bindingRule(run: Run, step: string, name: string): RuleRef | undefined 
     for (const list of ['expected_materials', 'expected_products'] as const) {
       for (const [index, tokens] of item[list].entries()) {
         const rule = parseRule(tokens)
-        if (rule.kind !== 'MATCH' || rule.step !== step || rule.artifacts !== 'PRODUCTS' || !covers(reversed(rule), name)) continue
+        if (rule.kind !== 'MATCH' || rule.step !== step || rule.artifacts !== 'PRODUCTS' || sourceName(rule, name) === undefined) continue
         return { text: formatRule(rule), step: item.name, list, index }
       }
     }
   }
   return undefined
-}
-
-/** The rule as it looks from its destination. */
-function reversed({ destinationPrefix, ...rule }: MatchRule): MatchRule {
-  return { ...rule, sourcePrefix: destinationPrefix ?? '' }
 }
 
 /** Problems by code, the first few of each one by one. */

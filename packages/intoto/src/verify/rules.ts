@@ -93,14 +93,14 @@ function visit(rule: ArtifactRule, queue: ArtifactQueue, take: (name: string) =>
 }
 
 /** The sides that a rule compares. */
-interface Sides {
+export interface Sides {
   readonly link: Link
   readonly artifacts: Artifacts
   readonly chain: Chain
 }
 
 /** Does the rule take this name off the queue? The pattern has matched already. */
-function consumer(rule: ArtifactRule, sides: Sides): (name: string) => boolean {
+export function consumer(rule: ArtifactRule, sides: Sides): (name: string) => boolean {
   const { materials, products } = sides.link
   switch (rule.kind) {
     case 'CREATE':
@@ -133,6 +133,13 @@ export function destination(rule: MatchRule, chain: Chain): Artifacts | undefine
 /** The name that an artifact covered by a MATCH has on the other side. */
 export function destinationName(rule: MatchRule, name: string): string {
   return withSlash(rule.destinationPrefix) + name.slice(withSlash(rule.sourcePrefix).length)
+}
+
+/** The name on the side of the rule that stands behind a name on the other side; undefined when the rule does not speak of it. */
+export function sourceName(rule: MatchRule, name: string): string | undefined {
+  const prefix = withSlash(rule.destinationPrefix)
+  if (!name.startsWith(prefix) || !prepare(rule.pattern).test(name.slice(prefix.length))) return undefined
+  return withSlash(rule.sourcePrefix) + name.slice(prefix.length)
 }
 
 /** Does the rule speak of this name at all? */

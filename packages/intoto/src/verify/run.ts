@@ -57,6 +57,8 @@ export class Run {
   readonly sublayouts: { readonly step: string; readonly run: Run }[] = []
   /** The run whose step this layout stands for. */
   readonly parent: Run | undefined
+  /** Names that the layout itself gives to its keys. */
+  names: ReadonlyMap<string, string> = new Map()
 
   constructor(session: Session, metadata: Metadata, place: { file?: string; parent?: Run } = {}) {
     this.session = session
@@ -92,7 +94,7 @@ export class Run {
 
   /** The key as people know it. */
   who(keyid: string): Who {
-    const name = this.session.options.names?.get(keyid)
+    const name = this.session.options.names?.get(keyid) ?? this.names.get(keyid)
     return name === undefined ? { keyid } : { keyid, name }
   }
 

@@ -12,6 +12,7 @@ import { isLayout, parseExpires, parseLayout } from '../model/layout.ts'
 import { createLink, type Link } from '../model/link.ts'
 import { substituteParameters } from '../model/parameter.ts'
 import { layoutNotes } from '../model/lint.ts'
+import { functionaryNames } from '../model/preset.ts'
 import { findCandidates } from './candidate.ts'
 import { checkCommands } from './command.ts'
 import { checkRules, refuseWithoutInspect, runInspections } from './inspection.ts'
@@ -120,6 +121,7 @@ function checkLayout(run: Run): void {
   }
   run.layout = parseLayout(payload, run.session.limits)
   run.report.layout.expires = run.layout.expires
+  run.names = functionaryNames(run.layout)
   for (const note of layoutNotes(run.layout)) run.add({ ...note, message: `${shown(run.title)}: ${note.message}` })
   if (run.layout.steps.length > 0) return
   const empty = { code: 'E_LAYOUT_INVALID', message: `${shown(run.title)}: has no steps, so it promises nothing` } as const
@@ -239,7 +241,8 @@ async function noteIntactLinks(run: Run, layout: Metadata): Promise<void> {
 function finish(run: Run): Report {
   const { report } = run
   for (const { run: inner } of run.sublayouts) finish(inner)
-  report.ok = !run.failed
+  const inspected = run.session.options.through !== undefined || report.inspections.every(({ status }) => status === 'ok')
+  report.ok = !run.failed && inspected
   if (!report.ok) delete report.summary
   if (run.session.options.trace === true && run.chain.size > 0) report.chain = [...run.chain.values()].map(({ link }) => link)
   return report
