@@ -34,7 +34,8 @@ class Writer {
       else this.object(value, depth + 1)
       return
     }
-    if (typeof value === 'number' && (!Number.isSafeInteger(value) || Object.is(value, -0))) throw refused('a number that is no exact integer')
+    if (typeof value === 'number' && (!Number.isSafeInteger(value) || Object.is(value, -0)))
+      throw refused('a number that is no exact integer')
     if (value === undefined) throw refused('an undefined value')
     this.ascii(String(value))
   }
@@ -110,5 +111,9 @@ class Writer {
 }
 
 function refused(what: string): InTotoError {
-  return new InTotoError({ code: 'E_FORMAT', message: `no canonical JSON for ${what}`, fix: 'write durations and fractions as integers or strings' })
+  return new InTotoError({
+    code: 'E_FORMAT',
+    message: `no canonical JSON for ${what}`,
+    fix: 'write durations and fractions as integers or strings',
+  })
 }

@@ -77,7 +77,8 @@ export function readPositive(element: DerElement | undefined): Uint8Array {
   const { body } = element
   const padded = body[0] === 0
   const first = body[padded ? 1 : 0]
-  if (first === undefined || first === 0 || padded !== first >= 0x80) throw malformed('a number that is not positive or not in its shortest form')
+  if (first === undefined || first === 0 || padded !== first >= 0x80)
+    throw malformed('a number that is not positive or not in its shortest form')
   return padded ? body.subarray(1) : body
 }
 

@@ -52,7 +52,10 @@ export function parseJson(bytes: Uint8Array, options: ParseOptions = {}): Parsed
   try {
     text = fromUtf8(bytes)
   } catch (cause) {
-    throw new InTotoError({ code: 'E_FORMAT', message: `${what}: not well-formed UTF-8`, fix: 'save the file as UTF-8, or make it again' }, { cause })
+    throw new InTotoError(
+      { code: 'E_FORMAT', message: `${what}: not well-formed UTF-8`, fix: 'save the file as UTF-8, or make it again' },
+      { cause },
+    )
   }
   const reader = new Reader(text, what)
   const value = reader.document()
@@ -201,7 +204,8 @@ class Reader {
     const value = Number(digits)
     if (!Number.isFinite(value) && (fraction ?? exponent) !== undefined) this.fail('a number beyond all bounds')
     this.at += digits.length
-    if (fraction === undefined && exponent === undefined && !Object.is(value, -0)) return Number.isSafeInteger(value) ? value : BigInt(digits)
+    if (fraction === undefined && exponent === undefined && !Object.is(value, -0))
+      return Number.isSafeInteger(value) ? value : BigInt(digits)
     this.floats = true
     return value
   }
@@ -209,7 +213,7 @@ class Reader {
   private space(): void {
     const { text } = this
     let { at } = this
-    for (let code = text.charCodeAt(at); code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09; ) code = text.charCodeAt(++at)
+    for (let code = text.charCodeAt(at); code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;) code = text.charCodeAt(++at)
     this.at = at
   }
 

@@ -48,5 +48,9 @@ export function writePem(label: string, der: Uint8Array): string {
 }
 
 function bad(reason: string): InTotoError {
-  return new InTotoError({ code: 'E_KEY', message: `the key cannot be read: ${reason}`, fix: 'give the whole PEM file, as the key tool wrote it' })
+  return new InTotoError({
+    code: 'E_KEY',
+    message: `the key cannot be read: ${reason}`,
+    fix: 'give the whole PEM file, as the key tool wrote it',
+  })
 }

@@ -2,7 +2,16 @@
  * The primitives on Node: `node:crypto`, which agrees with both peers on every Ed25519 edge case. Chosen through `#crypto`; only the key
  * modules call it.
  */
-import { constants, createHash, createPrivateKey, createPublicKey, generateKeyPair, sign, verify as verifyNode, type KeyObject } from 'node:crypto'
+import {
+  constants,
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  sign,
+  verify as verifyNode,
+  type KeyObject,
+} from 'node:crypto'
 import { promisify } from 'node:util'
 import type { PrivateKey } from './crypto.ts'
 import type { Algorithm, Hash } from './scheme.ts'

@@ -14,7 +14,7 @@ export interface PrivateKey {
   signSync?(data: Uint8Array): Uint8Array
 }
 
-/** What both modules export. */
+/** What both modules export. A SubjectPublicKeyInfo handed in is one that `readSpki` wrote, for the algorithm named beside it. */
 export interface Crypto {
   sha256(data: Uint8Array): Uint8Array
   sha512(data: Uint8Array): Uint8Array

@@ -31,7 +31,7 @@ export function sha512(data: Uint8Array): Uint8Array {
 /** See `Crypto.isUsable`. */
 export async function isUsable(algorithm: Algorithm, spki: Uint8Array): Promise<boolean> {
   try {
-    if (algorithm.name === 'Ed25519') Point.fromBytes(spki.subarray(-32))
+    if (algorithm.name === 'Ed25519') Point.fromBytes(rawKey(spki))
     else await subtle.importKey('spki', owned(spki), algorithm, false, ['verify'])
     return true
   } catch {
@@ -43,7 +43,7 @@ export async function isUsable(algorithm: Algorithm, spki: Uint8Array): Promise<
 export async function verify(algorithm: Algorithm, spki: Uint8Array, data: Uint8Array, signature: Uint8Array): Promise<boolean> {
   try {
     if (algorithm.name === 'Ed25519') {
-      const publicKey = spki.slice(-32)
+      const publicKey = rawKey(spki)
       return verifyEd25519(signature, data, publicKey, { zip215: false }) && isCofactorless(publicKey, data, signature)
     }
     const key = await subtle.importKey('spki', owned(spki), algorithm, false, ['verify'])
@@ -51,6 +51,11 @@ export async function verify(algorithm: Algorithm, spki: Uint8Array, data: Uint8
   } catch {
     return false
   }
+}
+
+/** The 32 bytes behind the fixed head of an Ed25519 SubjectPublicKeyInfo. */
+function rawKey(spki: Uint8Array): Uint8Array {
+  return spki.slice(12)
 }
 
 const groupOrder = Point.CURVE().n

@@ -32,7 +32,8 @@ export async function importKey(pem: string): Promise<Key> {
   const material = materialFromPem(pem)
   const key = keyFromMaterial(material)
   const algorithm = algorithmOf(material.keytype, key.scheme, material.curve)
-  if (algorithm === undefined || !(await isUsable(algorithm, material.spki))) throw badKey('it is not a point of its curve', 'copy the key file again')
+  if (algorithm === undefined || !(await isUsable(algorithm, material.spki)))
+    throw badKey('it is not a point of its curve', 'copy the key file again')
   return key
 }
 
@@ -84,7 +85,10 @@ function prepare(key: Pick<Key, 'keytype' | 'scheme' | 'keyval'>): Prepared {
   const algorithm = algorithmOf(keytype, key.scheme, material.curve)
   const aliased = key.keytype !== keytype && algorithmOf(keytype, key.keytype, material.curve) === undefined
   if (algorithm === undefined || aliased) {
-    throw badKey(`scheme ${JSON.stringify(key.scheme)} does not belong to a key of type ${key.keytype}${material.curve ? ` on ${material.curve}` : ''}`, supported)
+    throw badKey(
+      `scheme ${JSON.stringify(key.scheme)} does not belong to a key of type ${key.keytype}${material.curve ? ` on ${material.curve}` : ''}`,
+      supported,
+    )
   }
   return { material, algorithm }
 }
@@ -143,7 +147,8 @@ export function checkKey(object: JsonObject, keyid?: string): Key {
   if (!isJsonObject(keyval) || typeof keyval['public'] !== 'string') return refuseKey('"keyval" has no "public" text')
   const { private: secret } = keyval
   // Old tools write an empty one.
-  if (secret !== undefined && secret !== '') return refuseKey('a private key is in it', 'take that key out of use, and put only public keys into layouts')
+  if (secret !== undefined && secret !== '')
+    return refuseKey('a private key is in it', 'take that key out of use, and put only public keys into layouts')
   try {
     prepare(checked)
   } catch (error) {

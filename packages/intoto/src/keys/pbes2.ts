@@ -7,7 +7,12 @@ import { derTag, readElement, readOid, readSequence, writeElement, writeOid, wri
 import { InTotoError } from '../errors.ts'
 import type { Hash } from './scheme.ts'
 
-const oids = { pbes2: '1.2.840.113549.1.5.13', pbkdf2: '1.2.840.113549.1.5.12', sha256: '1.2.840.113549.2.9', aes256: '2.16.840.1.101.3.4.1.42' }
+const oids = {
+  pbes2: '1.2.840.113549.1.5.13',
+  pbkdf2: '1.2.840.113549.1.5.12',
+  sha256: '1.2.840.113549.2.9',
+  aes256: '2.16.840.1.101.3.4.1.42',
+}
 
 const prfs: ReadonlyMap<string, Hash | 'SHA-1'> = new Map<string, Hash | 'SHA-1'>([
   ['1.2.840.113549.2.7', 'SHA-1'],

@@ -106,10 +106,14 @@ const pairTypes: ReadonlyMap<string, { keytype: Keytype; curve?: Curve }> = new 
  * A new key pair in PEM form: PKCS#8, encrypted when a password is given, and SPKI.
  * @throws E_KEY for a type that does not exist or an empty password
  */
-export async function generateKeyPair(type: KeyPairType = 'ed25519', options: KeyOptions = {}): Promise<{ privatePem: string; publicPem: string }> {
+export async function generateKeyPair(
+  type: KeyPairType = 'ed25519',
+  options: KeyOptions = {},
+): Promise<{ privatePem: string; publicPem: string }> {
   const kind = pairTypes.get(type)
   const algorithm = kind && algorithmOf(kind.keytype, defaultScheme(kind.keytype, kind.curve), kind.curve)
-  if (algorithm === undefined) throw badKey(`there is no key type ${JSON.stringify(type)}`, `choose one of ${[...pairTypes.keys()].join(', ')}`)
+  if (algorithm === undefined)
+    throw badKey(`there is no key type ${JSON.stringify(type)}`, `choose one of ${[...pairTypes.keys()].join(', ')}`)
   if (options.password === '') throw badKey('an empty password protects nothing', 'give a password, or none')
   const pkcs8 = await generate(algorithm)
   const { spki } = await importPrivate(algorithm, pkcs8)

@@ -78,7 +78,10 @@ export function publicMaterial(keytype: Keytype, key: Uint8Array, curve?: Curve)
   } else if (keytype === 'rsa') {
     key = checkRsa(key)
   } else if (curve === undefined || key[0] !== 4 || key.length !== 1 + 2 * curveSize[curve]) {
-    throw badKey('its point is not in the uncompressed form', 'write it again with "openssl pkey -pubin -in KEY -ec_conv_form uncompressed"')
+    throw badKey(
+      'its point is not in the uncompressed form',
+      'write it again with "openssl pkey -pubin -in KEY -ec_conv_form uncompressed"',
+    )
   }
   const spki = writeElement(derTag.sequence, algorithmIdentifier(keytype, curve), writeElement(derTag.bitString, Uint8Array.of(0), key))
   const raw = keytype === 'ed25519' ? key : new Uint8Array(0)
@@ -95,7 +98,8 @@ function checkRsa(key: Uint8Array): Uint8Array {
   if (bits < rsaBits.least) throw badKey(`an RSA key of ${bits} bits is too weak, ${rsaBits.least} is the least`, advice)
   if (bits > rsaBits.most) throw badKey(`an RSA key of ${bits} bits is too large, ${rsaBits.most} is the most`, advice)
   const value = e.length <= 4 ? Number.parseInt(toHex(e), 16) : Infinity
-  if (value < 65_537 || value === Infinity || value % 2 === 0) throw badKey('its RSA exponent is not an odd number from 65537 to 2^32', advice)
+  if (value < 65_537 || value === Infinity || value % 2 === 0)
+    throw badKey('its RSA exponent is not an odd number from 65537 to 2^32', advice)
   return writeElement(derTag.sequence, writePositive(n), writePositive(e))
 }
 
@@ -107,7 +111,8 @@ export function readSpki(der: Uint8Array): PublicMaterial {
   try {
     const [identifier, bits, ...more] = readSequence(der)
     const { keytype, curve } = readAlgorithm(identifier)
-    if (bits === undefined || bits.tag !== derTag.bitString || bits.body[0] !== 0 || more.length > 0) throw badKey('it is not a public key', advice)
+    if (bits === undefined || bits.tag !== derTag.bitString || bits.body[0] !== 0 || more.length > 0)
+      throw badKey('it is not a public key', advice)
     return publicMaterial(keytype, bits.body.subarray(1), curve)
   } catch (error) {
     throw error instanceof InTotoError && error.code === 'E_KEY' ? error : badKey('its bytes are damaged', 'copy the key file again')

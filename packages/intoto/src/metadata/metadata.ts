@@ -68,7 +68,8 @@ export function decodeMetadata(bytes: Uint8Array, options: DecodeOptions = {}): 
 
 /** Statements may say in the payload type which predicate they carry (attestation framework, envelope); the payload itself decides. */
 function checkType(payloadType: string, what: string): void {
-  if (payloadType !== inTotoPayloadType && !/^application\/vnd\.in-toto\.[A-Za-z0-9._-]{1,100}\+json$/.test(payloadType)) throw wrongType(payloadType, what)
+  if (payloadType !== inTotoPayloadType && !/^application\/vnd\.in-toto\.[A-Za-z0-9._-]{1,100}\+json$/.test(payloadType))
+    throw wrongType(payloadType, what)
 }
 
 function wrongType(payloadType: string, what: string): InTotoError {
@@ -113,9 +114,16 @@ interface Draft<P extends Payload> {
 function draft<P extends Payload>(payload: P, format: 'dsse' | 'metablock'): Draft<P> {
   const value = payload as unknown as JsonObject
   if (format === 'metablock') {
-    if (isStatement(payload)) throw new InTotoError({ code: 'E_CONFIG', message: 'a Statement cannot be a metablock', fix: 'sign it as dsse' })
+    if (isStatement(payload))
+      throw new InTotoError({ code: 'E_CONFIG', message: 'a Statement cannot be a metablock', fix: 'sign it as dsse' })
     const signedBytes = canonicalJson(value)
-    const finish = (signatures: readonly Signature[]): Metadata<P> => ({ format, payload, signatures, signedBytes, bytes: writeMetablock(value, signatures) })
+    const finish = (signatures: readonly Signature[]): Metadata<P> => ({
+      format,
+      payload,
+      signatures,
+      signedBytes,
+      bytes: writeMetablock(value, signatures),
+    })
     return { format, payload, signedBytes, finish }
   }
   const body = utf8(stringifyJson(value))
@@ -181,7 +189,11 @@ export function signSync<P extends Payload>(payload: P, signers: readonly Signer
  * The same metadata with one more signature; an entry under the same id is replaced.
  * @throws E_KEY as `sign`
  */
-export async function addSignature<P extends Payload>(metadata: Metadata<P>, signer: Signer, options: Omit<SignOptions, 'format'> = {}): Promise<Metadata<P>> {
+export async function addSignature<P extends Payload>(
+  metadata: Metadata<P>,
+  signer: Signer,
+  options: Omit<SignOptions, 'format'> = {},
+): Promise<Metadata<P>> {
   const { format, payload, signedBytes, bytes } = metadata
   const added = entries(format, idsOf(payload, signer.key, options), await signatureOf(signer, signedBytes))
   const signatures = [...metadata.signatures.filter((old) => added.every(({ keyid }) => keyid !== old.keyid)), ...added]

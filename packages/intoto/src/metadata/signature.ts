@@ -19,13 +19,19 @@ export interface Signature {
  * Reads the `signatures` list.
  * @throws E_FORMAT when it is no list of objects, a member has the wrong type, `decode` throws, or there are more than the limit allows
  */
-export function readSignatures(list: JsonValue | undefined, decode: (sig: string) => Uint8Array, limits: Limits, what: string): Signature[] {
+export function readSignatures(
+  list: JsonValue | undefined,
+  decode: (sig: string) => Uint8Array,
+  limits: Limits,
+  what: string,
+): Signature[] {
   if (!Array.isArray(list)) throw malformed(`${what}: "signatures" is not a list`)
   if (list.length > limits.signatures) throw beyondLimit('signatures', limits.signatures, `${what}: ${list.length} signatures`)
   return list.map((raw, i) => {
     if (!isJsonObject(raw)) throw malformed(`${what}: signatures[${i}] is not an object`)
     const { keyid = '', sig = '' } = raw
-    if (typeof keyid !== 'string' || typeof sig !== 'string') throw malformed(`${what}: signatures[${i}] has a "keyid" or "sig" that is not a text`)
+    if (typeof keyid !== 'string' || typeof sig !== 'string')
+      throw malformed(`${what}: signatures[${i}] has a "keyid" or "sig" that is not a text`)
     try {
       return { keyid, sig: decode(sig), raw }
     } catch (cause) {

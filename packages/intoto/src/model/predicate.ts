@@ -54,7 +54,8 @@ export function toStatement(link: Link): Statement {
  */
 export function fromStatement(statement: Statement): Link {
   const root: Place = { code: 'E_FORMAT', path: 'statement' }
-  if (statement.predicateType !== linkPredicateType) refuse(within(root, 'predicateType'), JSON.stringify(linkPredicateType), statement.predicateType)
+  if (statement.predicateType !== linkPredicateType)
+    refuse(within(root, 'predicateType'), JSON.stringify(linkPredicateType), statement.predicateType)
   const place = within(root, 'predicate')
   const predicate = expectRecord(statement.predicate, place)
   const { name, command = [], materials = [], byproducts, environment } = predicate
@@ -106,7 +107,11 @@ export function toProvenance(link: Link, options: ProvenanceOptions): Statement 
   expectUri(builderId, 'builderId')
   expectUri(buildType, 'buildType')
   const more = (options.resolvedDependencies ?? []) as readonly JsonObject[]
-  const metadata = record({ invocationId, startedOn: time(options.startedOn, 'startedOn'), finishedOn: time(options.finishedOn, 'finishedOn') })
+  const metadata = record({
+    invocationId,
+    startedOn: time(options.startedOn, 'startedOn'),
+    finishedOn: time(options.finishedOn, 'finishedOn'),
+  })
   const buildDefinition = record({
     buildType,
     externalParameters: options.externalParameters ?? record({ step: link.name, command: link.command }),
@@ -120,10 +125,17 @@ export function toProvenance(link: Link, options: ProvenanceOptions): Statement 
 
 function expectUri(text: string, option: string): void {
   if (/^[a-z][a-z0-9+.-]*:\S+$/.test(text)) return
-  throw new InTotoError({ code: 'E_CONFIG', message: `${option}: expected a URI, found ${JSON.stringify(text)}`, fix: 'give a URI such as https://example.org/builder' })
+  throw new InTotoError({
+    code: 'E_CONFIG',
+    message: `${option}: expected a URI, found ${JSON.stringify(text)}`,
+    fix: 'give a URI such as https://example.org/builder',
+  })
 }
 
 function time(text: string | undefined, option: string): string | undefined {
   if (text === undefined || /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/.test(text)) return text
-  throw new InTotoError({ code: 'E_CONFIG', message: `${option}: expected a time such as 2030-01-31T12:00:00Z, found ${JSON.stringify(text)}` })
+  throw new InTotoError({
+    code: 'E_CONFIG',
+    message: `${option}: expected a time such as 2030-01-31T12:00:00Z, found ${JSON.stringify(text)}`,
+  })
 }

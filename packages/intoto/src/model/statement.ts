@@ -54,9 +54,14 @@ export function parseStatement(value: unknown): Statement {
   if (type !== statementType) {
     const other = type.startsWith('https://in-toto.io/Statement/')
     if (!other) refuse(within(root, '_type'), JSON.stringify(statementType), type)
-    throw new InTotoError({ code: 'E_UNSUPPORTED', message: `statement: version ${type.slice(0, 60)} is not read`, fix: 'make it again as Statement v1' })
+    throw new InTotoError({
+      code: 'E_UNSUPPORTED',
+      message: `statement: version ${type.slice(0, 60)} is not read`,
+      fix: 'make it again as Statement v1',
+    })
   }
-  if (expectString(statement['predicateType'], within(root, 'predicateType')) === '') refuse(within(root, 'predicateType'), 'a type URI', '')
+  if (expectString(statement['predicateType'], within(root, 'predicateType')) === '')
+    refuse(within(root, 'predicateType'), 'a type URI', '')
   if (statement['predicate'] === null) delete statement['predicate']
   if (statement['predicate'] !== undefined) expectRecord(statement['predicate'], within(root, 'predicate'))
   const place = within(root, 'subject')
@@ -96,7 +101,8 @@ function parseDescriptor(value: unknown, place: Place): ResourceDescriptor {
     const set = expectRecord(digest, here)
     const algorithms = Object.keys(set)
     if (algorithms.length === 0) refuse(here, 'at least one digest', digest)
-    for (const algorithm of algorithms) if (expectString(set[algorithm], within(here, algorithm)) === '') refuse(within(here, algorithm), 'a digest', '')
+    for (const algorithm of algorithms)
+      if (expectString(set[algorithm], within(here, algorithm)) === '') refuse(within(here, algorithm), 'a digest', '')
   }
   return descriptor
 }
@@ -127,4 +133,3 @@ export function matchDigestSet(a: DigestSet, b: DigestSet): boolean {
   }
   return matches
 }
-

@@ -1,0 +1,110 @@
+/** The two fillings of `#crypto` against each other: keys, signatures and hashes of the one in the other. */
+import { utf8, toHex } from 'intoto'
+import { describe, expect, it } from 'vitest'
+import * as node from '../../packages/intoto/src/keys/crypto.node.ts'
+import * as web from '../../packages/intoto/src/keys/crypto.web.ts'
+import type { Crypto } from '../../packages/intoto/src/keys/crypto.ts'
+import { isPlausible, isWeakPoint } from '../../packages/intoto/src/keys/ed25519.ts'
+import { encryptPbes2 } from '../../packages/intoto/src/keys/pbes2.ts'
+import { algorithmOf, type Algorithm } from '../../packages/intoto/src/keys/scheme.ts'
+
+const fillings: readonly (readonly [string, Crypto])[] = [
+  ['node', node],
+  ['web', web],
+]
+const pairs = fillings.flatMap(([a, one]) => fillings.map(([b, other]) => [a, b, one, other] as const))
+const algorithms: readonly Algorithm[] = [
+  algorithmOf('ed25519', 'ed25519')!,
+  algorithmOf('ecdsa', 'ecdsa-sha2-nistp256', 'P-256')!,
+  algorithmOf('ecdsa', 'ecdsa-sha2-nistp384', 'P-384')!,
+  algorithmOf('ecdsa', 'ecdsa-sha2-nistp521', 'P-521')!,
+  algorithmOf('rsa', 'rsassa-pss-sha256')!,
+  algorithmOf('rsa', 'rsa-pkcs1v15-sha512')!,
+]
+const data = utf8('what is signed')
+
+it('both export the same names', () => {
+  expect(Object.keys(node).sort()).toEqual(Object.keys(web).sort())
+})
+
+it('both hash alike', () => {
+  for (const text of ['', 'abc', 'é'.repeat(1_000)]) {
+    expect(web.sha256(utf8(text))).toEqual(node.sha256(utf8(text)))
+    expect(web.sha512(utf8(text))).toEqual(node.sha512(utf8(text)))
+  }
+  expect(toHex(node.sha256(utf8('abc')))).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')
+})
+
+/** RSA keys take long to find: each maker makes one. */
+const found = new Map<string, Promise<Uint8Array>>()
+function generated(name: string, maker: Crypto, algorithm: Algorithm): Promise<Uint8Array> {
+  const id = algorithm.name.startsWith('RSA') ? `${name} RSA` : `${name} ${JSON.stringify(algorithm)}`
+  const pkcs8 = found.get(id) ?? maker.generate(algorithm)
+  found.set(id, pkcs8)
+  return pkcs8
+}
+
+describe.each(pairs)('keys made by %s and used by %s', (a, _b, maker, user) => {
+  it.each(algorithms.map((algorithm) => [algorithm.name, 'hash' in algorithm ? algorithm.hash : '', algorithm] as const))(
+    '%s %s',
+    async (_name, _hash, algorithm) => {
+      const pkcs8 = await generated(a, maker, algorithm)
+      const [made, used] = [await maker.importPrivate(algorithm, pkcs8), await user.importPrivate(algorithm, pkcs8)]
+      expect(used.spki).toEqual(made.spki)
+      expect(await user.isUsable(algorithm, made.spki)).toBe(true)
+      for (const sig of [await made.sign(data), made.signSync?.(data)]) {
+        if (sig === undefined) continue
+        expect(await user.verify(algorithm, made.spki, data, sig)).toBe(true)
+        expect(await user.verify(algorithm, made.spki, utf8('other'), sig)).toBe(false)
+        expect(await user.verify(algorithm, made.spki.subarray(1), data, sig)).toBe(false)
+        if (algorithm.name === 'Ed25519') expect(await used.sign(data)).toEqual(sig)
+      }
+    },
+  )
+
+  it('encrypted keys', async () => {
+    const pkcs8 = await maker.generate(algorithms[0]!)
+    expect(await user.decrypt(await encryptPbes2(pkcs8, 'pässword'), 'pässword')).toEqual(pkcs8)
+  })
+})
+
+it('neither uses a key for another type of algorithm', async () => {
+  for (const [, filling] of fillings) {
+    const { spki } = await filling.importPrivate(algorithms[1]!, await filling.generate(algorithms[1]!))
+    for (const other of [algorithms[0]!, algorithms[4]!]) {
+      expect(await filling.isUsable(other, spki)).toBe(false)
+      expect(await filling.verify(other, spki, data, new Uint8Array(64))).toBe(false)
+    }
+  }
+})
+
+describe('the check before both', () => {
+  const key = new Uint8Array(32).fill(9)
+
+  it('wants 32 and 64 bytes', () => {
+    expect(isPlausible(key, new Uint8Array(64))).toBe(true)
+    expect(isPlausible(key, new Uint8Array(63))).toBe(false)
+    expect(isPlausible(key.subarray(1), new Uint8Array(64))).toBe(false)
+  })
+
+  it('wants a scalar below the group order, to the last bit', () => {
+    const order = Buffer.from('edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010', 'hex')
+    const below = Buffer.from(order)
+    below[0]! -= 1
+    expect(isPlausible(key, Buffer.concat([new Uint8Array(32), below]))).toBe(true)
+    expect(isPlausible(key, Buffer.concat([new Uint8Array(32), order]))).toBe(false)
+  })
+
+  it('wants every point in its only encoding', () => {
+    const prime = Buffer.from('edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f', 'hex')
+    const above = Buffer.from(prime)
+    above[0]! += 5
+    for (const point of [prime, above]) {
+      expect(isWeakPoint(point)).toBe(true)
+      expect(isPlausible(key, Buffer.concat([point, new Uint8Array(32)]))).toBe(false)
+    }
+    const below = Buffer.from(prime)
+    below[0]! -= 3
+    expect(isWeakPoint(below)).toBe(false)
+  })
+})
