@@ -1,0 +1,83 @@
+/**
+ * esbuild: the metafile names every input and output. Our callbacks for its end are registered while it starts, so that they come after those of
+ * all other plugins. No onResolve and no onLoad: they would pre-empt other plugins' and cost a crossing for each module.
+ */
+import { dirname, join, resolve } from 'node:path'
+import type { BuildOptions, BuildResult, Plugin, PluginBuild } from 'esbuild'
+import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
+import { beginRun, takeKey, type Run } from './recorder.ts'
+
+/** The plugin for esbuild's `plugins`, and for tools that hand their plugins to it. */
+export default function inToto(options: Options = {}): Plugin {
+  const resolved = resolveOptions(options)
+  if (!resolved.disable) takeKey()
+  return {
+    name: 'in-toto',
+    setup(build) {
+      if (!resolved.disable) listen(build, resolved)
+    },
+  }
+}
+
+function listen(build: PluginBuild, options: ResolvedOptions): void {
+  const { initialOptions } = build
+  initialOptions.metafile = true
+  const folder = initialOptions.absWorkingDir ?? process.cwd()
+  let starts = 0
+  let run: Run | undefined
+  build.onEnd(() => undefined) // without one at this point esbuild never asks for more
+  build.onStart(() => {
+    // A second start can only be a watch, a server, or a rebuild: what follows is one link for each only where that was asked for.
+    starts++
+    run = begin({ build, options, folder, watch: starts > 1 })
+    if (starts === 1) {
+      build.onEnd(async (result) => {
+        if (run !== undefined) await end(run, result, { folder, options: initialOptions })
+      })
+    }
+  })
+}
+
+function begin({ build, options, folder, watch }: { build: PluginBuild; options: ResolvedOptions; folder: string; watch: boolean }): Run | undefined {
+  const { entryPoints, outdir, outfile, format, preserveSymlinks, tsconfig, inject, stdin, outbase } = build.initialOptions
+  const run = beginRun(options, {
+    bundler: 'esbuild',
+    version: build.esbuild.version,
+    folder,
+    label: JSON.stringify(['esbuild', entryPoints, outdir, outfile, outbase, format, stdin?.sourcefile]),
+    watch,
+    preserveSymlinks: preserveSymlinks === true,
+    log: { info: (line) => void process.stderr.write(`[in-toto] ${line}\n`), warn: (line) => void process.stderr.write(`[in-toto] ${line}\n`) },
+  })
+  if (run === undefined) return undefined
+  run.begun()
+  const target = outputFolder(build.initialOptions, folder)
+  if (target !== undefined) run.target(target)
+  run.covers('graph', 'declared')
+  run.files([...(tsconfig === undefined ? [] : [tsconfig]), ...(inject ?? [])], folder)
+  return run
+}
+
+async function end(run: Run, { errors, metafile, outputFiles }: BuildResult, { folder, options }: { folder: string; options: BuildOptions }): Promise<void> {
+  if (errors.length > 0 || metafile === undefined) {
+    run.fail(errors[0]?.text ?? 'esbuild gave no metafile')
+    return run.close()
+  }
+  run.modules(inputs(metafile.inputs, folder))
+  const target = outputFolder(options, folder)
+  const emitted = Object.keys(metafile.outputs).map((path) => resolve(folder, path))
+  if (target !== undefined) run.output(target, emitted.filter((path) => path.startsWith(target)).map((path) => path.slice(target.length + 1)))
+  run.ended()
+  // With `write: false` somebody else writes, when we have nothing more to say: the link is made when the process exits.
+  if (outputFiles === undefined || options.write !== false) await run.close()
+}
+
+/** Keys are paths relative to the working folder, or `namespace:path` for what plugins made. */
+function* inputs(given: object, folder: string): Generator<string> {
+  for (const key of Object.keys(given)) yield /^[\w-]{2,}:|^\(disabled\):|^</.test(key) ? key : join(folder, key)
+}
+
+function outputFolder({ outdir, outfile }: BuildOptions, folder: string): string | undefined {
+  if (outdir !== undefined) return resolve(folder, outdir)
+  return outfile === undefined ? undefined : dirname(resolve(folder, outfile))
+}

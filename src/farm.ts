@@ -1,0 +1,96 @@
+/**
+ * Farm 1: its list of watched files at the end of the build names the materials, its resources the products. Farm copies the public folder after
+ * its last hook, so with one the link is made when the process exits.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { isAbsolute, join, resolve } from 'node:path'
+import type { JsPlugin, ResolvedUserConfig } from '@farmfe/core'
+import { resolveOptions, type Options } from './options.ts'
+import { beginRun, importedFiles, takeKey, toolFiles, type Run } from './recorder.ts'
+
+/** The plugin for `farm.config.ts`. */
+export default function inToto(options: Options = {}): JsPlugin {
+  const resolved = resolveOptions(options)
+  if (!resolved.disable) takeKey()
+  let config: ResolvedUserConfig | undefined
+  let run: Run | undefined
+  return {
+    name: 'in-toto',
+    // Farm asks plugins in descending order of priority; ours comes after those of all others.
+    priority: -1_000_000,
+    configResolved(resolvedConfig) {
+      config = resolvedConfig
+    },
+    buildStart: {
+      executor: () => {
+        if (config === undefined || config.compilation?.mode === 'development') return
+        run = begin(config, resolved)
+      },
+    },
+    buildEnd: {
+      executor: (_, context) => {
+        if (run === undefined || config === undefined) return
+        run.modules(context?.getWatchFiles() ?? [])
+        declared(run, config)
+      },
+    },
+    writeResources: {
+      executor: async ({ resourcesMap }) => {
+        if (run === undefined || config === undefined) return
+        run.output(outputFolder(config), Object.keys(resourcesMap))
+        run.ended()
+        if (!existsSync(publicFolder(config))) await run.close()
+      },
+    },
+  }
+}
+
+function begin(config: ResolvedUserConfig, options: ReturnType<typeof resolveOptions>): Run | undefined {
+  const root = config.root ?? process.cwd()
+  const { input, output } = config.compilation ?? {}
+  const run = beginRun(options, {
+    bundler: 'farm',
+    version: farmVersion(root),
+    folder: root,
+    label: JSON.stringify(['farm', input, output?.path, output?.targetEnv]),
+    watch: Boolean(config.compilation?.watch),
+    log: { info: (line) => void process.stderr.write(`[in-toto] ${line}\n`), warn: (line) => void process.stderr.write(`[in-toto] ${line}\n`) },
+  })
+  run?.begun()
+  run?.target(outputFolder(config))
+  run?.covers('watch', 'declared')
+  return run
+}
+
+/** What Farm reads beside the module graph. */
+function declared(run: Run, config: ResolvedUserConfig): void {
+  const root = config.root ?? process.cwd()
+  const { envDir = root, configFilePath } = config
+  const mode = (config as { mode?: string }).mode ?? config.compilation?.mode ?? 'production'
+  const usual = ['ts', 'js', 'mjs', 'cjs', 'mts', 'cts'].map((ending) => join(root, `farm.config.${ending}`)).filter((file) => existsSync(file))
+  const files = configFilePath ? [configFilePath] : usual.slice(0, 1)
+  run.configuration(files.flatMap((file) => [...importedFiles(file)]))
+  run.configuration(['.env', '.env.local', `.env.${mode}`, `.env.${mode}.local`].map((name) => resolve(root, envDir, name)))
+  for (const file of toolFiles(root, ['postcss', 'browserslist'])) run.configuration(importedFiles(file))
+  if (existsSync(publicFolder(config))) run.tree(publicFolder(config))
+}
+
+function outputFolder({ root = process.cwd(), compilation }: ResolvedUserConfig): string {
+  return resolve(root, compilation?.output?.path ?? 'dist')
+}
+
+function publicFolder({ root = process.cwd(), publicDir }: ResolvedUserConfig): string {
+  const folder = publicDir ?? 'public'
+  return isAbsolute(folder) ? folder : join(root, folder)
+}
+
+/** Farm does not tell; its package, as the project would load it, does. */
+function farmVersion(root: string): string {
+  try {
+    const file = createRequire(join(root, 'farm.config.js')).resolve('@farmfe/core/package.json')
+    return (JSON.parse(readFileSync(file, 'utf8')) as { version?: string }).version ?? 'unknown'
+  } catch {
+    return 'unknown'
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * Rolldown 1, and tools that hand their plugins to it (tsdown): Rollup's events under its own name. It keeps no list of watched files, so
+ * plugins are listened to, and it calls its hooks again for each output. No resolve, load or transform hook: each would cross into Rust.
+ */
+import { existsSync } from 'node:fs'
+import { basename, extname, join } from 'node:path'
+import type { InputOptions, Plugin } from 'rolldown'
+import { resolveOptions, type Options } from './options.ts'
+import { beginRun, importedFiles, outputFolder, takeKey, type Run } from './recorder.ts'
+import { logOf, surround } from './rollup.ts'
+import { listenToPlugins } from './watched.ts'
+
+/** The plugin for `rolldown.config.js` and `tsdown.config.ts`. Put it anywhere in `plugins`. */
+export default function inToto(options: Options = {}): Plugin {
+  const resolved = resolveOptions(options)
+  if (!resolved.disable) takeKey()
+  return {
+    name: 'in-toto',
+    async options(input) {
+      const run = beginRun(resolved, {
+        bundler: 'rolldown',
+        version: this.meta.rolldownVersion,
+        folder: input.cwd ?? process.cwd(),
+        label: JSON.stringify(['rolldown', input.input, input.platform, this.meta.watchMode ? 0 : ++calls]),
+        watch: this.meta.watchMode,
+        preserveSymlinks: input.resolve?.symlinks === false,
+        log: logOf(this),
+      })
+      if (run === undefined) return null
+      run.configuration(configurationFiles(process.argv))
+      if (typeof input.tsconfig === 'string') run.files([input.tsconfig])
+      run.covers('graph', 'watch', 'declared')
+      const plugins = await flat(input.plugins)
+      const watched = new Set<string>()
+      if (run.recording) listenToPlugins(plugins, watched)
+      const inputs = (): void => run.files(watched)
+      return { ...input, plugins: [targetPlugin(run), ...surround(plugins as never, run, { strict: resolved.strict, inputs })] as never }
+    },
+  }
+}
+
+/** Formats of one library are builds of their own with the same input; none of them repeats another. */
+let calls = 0
+
+/** Rolldown reads its inputs once for each output, and knows the output's folder before: an earlier link there goes even if reading fails. */
+function targetPlugin(run: Run): Plugin {
+  return {
+    name: 'in-toto:target',
+    outputOptions(output) {
+      const folder = outputFolder(output)
+      if (folder !== undefined) run.target(folder)
+      return null
+    },
+  }
+}
+
+type Plugins = InputOptions['plugins']
+
+async function flat(plugins: Plugins): Promise<object[]> {
+  const list = (await plugins) as unknown
+  if (Array.isArray(list)) return (await Promise.all(list.map((entry) => flat(entry as Plugins)))).flat()
+  return typeof list === 'object' && list !== null ? [list] : []
+}
+
+/** The file that the command loads, and what it imports. */
+function configurationFiles(argv: readonly string[]): Iterable<string> {
+  const tool = basename(argv[1] ?? '', extname(argv[1] ?? '')).replace(/^(?:cli|run)$/, 'tsdown')
+  if (tool !== 'rolldown' && tool !== 'tsdown') return []
+  const at = argv.findIndex((argument) => argument === '-c' || argument === '--config')
+  const inline = argv.find((argument) => argument.startsWith('--config='))?.slice('--config='.length)
+  const next = at < 0 ? undefined : argv[at + 1]
+  const named = inline ?? (next?.startsWith('-') ? undefined : next)
+  const usual = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'].map((ending) => `${tool}.config.${ending}`)
+  const file = named ?? usual.find((name) => existsSync(name))
+  return file === undefined ? [] : importedFiles(join(process.cwd(), file))
+}

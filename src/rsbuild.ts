@@ -1,0 +1,47 @@
+/**
+ * Rsbuild 1 and 2: the Rspack plugin on every environment, and what Rsbuild reads beside Rspack: its configuration, .env files, the public
+ * folder. Applied to builds only.
+ */
+import { existsSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
+import type { RsbuildPlugin } from '@rsbuild/core'
+import { resolveOptions, type Options } from './options.ts'
+import { importedFiles, takeKey } from './recorder.ts'
+import { compilerPlugin } from './rspack.ts'
+
+/** The plugin for `rsbuild.config.ts`. */
+export default function inToto(options: Options = {}): RsbuildPlugin {
+  const resolved = resolveOptions(options)
+  if (!resolved.disable) takeKey()
+  return {
+    name: 'in-toto',
+    apply: 'build',
+    setup(api) {
+      api.modifyRspackConfig((_, { appendPlugins, environment }) => {
+        const { mode } = environment.config
+        const { rootPath } = api.context
+        const publicFolders = [api.getNormalizedConfig().server.publicDir].flat().filter((folder) => typeof folder === 'object')
+        const plugin = compilerPlugin(resolved, (run) => {
+          run.configuration(configurationFiles(rootPath, process.argv))
+          run.configuration(['.env', '.env.local', ...modes(mode).flatMap((name) => [`.env.${name}`, `.env.${name}.local`])].map((name) => join(rootPath, name)))
+          for (const { name = 'public', copyOnBuild } of publicFolders) if (copyOnBuild !== false) run.tree(isAbsolute(name) ? name : join(rootPath, name))
+        })
+        appendPlugins(plugin)
+      })
+    },
+  }
+}
+
+/** The mode that names .env files may be another than the one that Rspack builds in. */
+function modes(mode: string | undefined): string[] {
+  const at = process.argv.findIndex((argument) => argument === '--env-mode')
+  return [at < 0 ? undefined : process.argv[at + 1], mode, process.env['NODE_ENV']].filter((name) => name !== undefined)
+}
+
+function configurationFiles(root: string, argv: readonly string[]): Iterable<string> {
+  const at = argv.findIndex((argument) => argument === '-c' || argument === '--config')
+  const named = at < 0 ? argv.find((argument) => argument.startsWith('--config='))?.slice('--config='.length) : argv[at + 1]
+  const usual = ['mjs', 'ts', 'js', 'cjs', 'mts', 'cts'].map((ending) => join(root, `rsbuild.config.${ending}`)).filter((file) => existsSync(file))
+  const files = named === undefined ? usual : [isAbsolute(named) ? named : join(root, named)]
+  return new Set(files.flatMap((file) => [...importedFiles(file)]))
+}

@@ -1,0 +1,187 @@
+/**
+ * webpack 5: a compilation's file dependencies are its materials, its assets its products. Child compilers (HTML templates, extracted styles)
+ * report through their parent, so only whole compilations are looked at. Repairs the snapshots of webpack's persistent cache, which would
+ * otherwise use old bytes for a file of equal size and date. Adds no loader and no hook on modules.
+ */
+import { existsSync } from 'node:fs'
+import { basename, extname, join } from 'node:path'
+import type { Compiler, WebpackPluginInstance } from 'webpack'
+import { resolveOptions, type Options } from './options.ts'
+import { beginRun, importedFiles, takeKey, toolFiles, type Run } from './recorder.ts'
+
+/** The plugin for `webpack.config.js`. Put it anywhere in `plugins`; one instance may serve several configurations. */
+export default function inToto(options: Options = {}): WebpackPluginInstance {
+  const resolved = resolveOptions(options)
+  if (!resolved.disable) takeKey()
+  const listen = (compiler: Compiler): void => {
+    repairSnapshots(compiler.options as CacheOptions)
+    const runs = compilerRuns(compiler, { bundler: 'webpack', version: compiler.webpack.version, options: resolved })
+    runs.onBegin((run) => watchReads(compiler, run))
+    runs.onEnd((run, compilation) => {
+      run.modules(resources(compilation.modules as Iterable<{ resource?: unknown }>))
+      run.files(compilation.buildDependencies)
+      for (const file of toolFiles(compiler.context, ['babel', 'postcss', 'browserslist'])) run.configuration(importedFiles(file))
+    })
+  }
+  return { apply: (compiler) => void (resolved.disable || listen(compiler)) }
+}
+
+/** What both webpack and Rspack call a compilation, as far as it is needed. */
+export interface FinishedCompilation {
+  readonly fileDependencies: Iterable<string>
+  readonly buildDependencies: Iterable<string>
+  readonly modules: Iterable<unknown>
+  readonly errors: readonly { readonly message: string }[]
+  getAssets(): readonly { readonly name: string }[]
+  getPath(path: string, data: object): string
+}
+
+interface Hook<Arguments extends readonly unknown[]> {
+  tap(options: { name: string; stage?: number }, handler: (...args: Arguments) => void): void
+  tapPromise(options: { name: string; stage?: number }, handler: (...args: Arguments) => Promise<void>): void
+}
+
+/** What both call a compiler. */
+export interface AnyCompiler {
+  readonly context: string
+  readonly name?: string | undefined
+  readonly outputPath: string
+  readonly options: { readonly entry: unknown; readonly resolve: { readonly symlinks?: boolean | undefined } }
+  getInfrastructureLogger(name: string): { info(line: string): void; warn(line: string): void }
+}
+
+interface Hooks {
+  readonly beforeRun: Hook<[unknown]>
+  readonly watchRun: Hook<[unknown]>
+  readonly emit: Hook<[FinishedCompilation]>
+  readonly failed: Hook<[Error]>
+  readonly done: Hook<[{ readonly compilation: FinishedCompilation; hasErrors(): boolean }]>
+}
+
+/** What is the same for all runs of one compiler. */
+export interface RunSource {
+  readonly bundler: string
+  readonly version: string
+  readonly options: ReturnType<typeof resolveOptions>
+}
+
+/** Where an adapter adds what only its bundler knows. */
+export interface CompilerRuns {
+  onBegin(listener: (run: Run) => void): void
+  onEnd(listener: (run: Run, compilation: FinishedCompilation) => void): void
+}
+
+/** After every other plugin's taps, asynchronous ones too. */
+const last = { name: 'in-toto', stage: 1_000_000_000 }
+
+/** Follows a compiler from run to run; webpack and Rspack share these hooks. */
+export function compilerRuns(given: unknown, source: RunSource): CompilerRuns {
+  const compiler = given as AnyCompiler & { readonly hooks: Hooks }
+  const listeners: { begin: ((run: Run) => void)[]; end: ((run: Run, compilation: FinishedCompilation) => void)[] } = { begin: [], end: [] }
+  let run: Run | undefined
+  const begin = (watch: boolean): void => {
+    run = beginCompilerRun(compiler, source, watch)
+    if (run === undefined) return
+    for (const listener of listeners.begin) listener(run)
+    run.begun()
+    if (!compiler.outputPath.includes('[')) run.target(compiler.outputPath)
+    run.covers('watch', 'declared')
+    run.configuration(configurationFiles(source.bundler))
+  }
+  compiler.hooks.beforeRun.tap({ name: 'in-toto', stage: -1_000_000_000 }, () => begin(false))
+  compiler.hooks.watchRun.tap({ name: 'in-toto', stage: -1_000_000_000 }, () => begin(true))
+  compiler.hooks.emit.tap({ name: 'in-toto' }, (compilation) => run?.target(compilation.getPath(compiler.outputPath, {})))
+  compiler.hooks.failed.tap({ name: 'in-toto' }, (error) => {
+    run?.fail(error)
+    void run?.close()
+  })
+  compiler.hooks.done.tapPromise(last, async ({ compilation, ...stats }) => {
+    if (run === undefined) return
+    const failed = compilation.errors.length > 0 || ('hasErrors' in stats && stats.hasErrors())
+    if (failed) run.fail(compilation.errors[0]?.message.split('\n', 1)[0] ?? 'the compilation has errors')
+    else {
+      run.files(compilation.fileDependencies)
+      for (const listener of listeners.end) listener(run, compilation)
+      run.output(compilation.getPath(compiler.outputPath, {}), assetFiles(compilation))
+      run.ended()
+    }
+    await run.close()
+  })
+  return { onBegin: (listener) => listeners.begin.push(listener), onEnd: (listener) => listeners.end.push(listener) }
+}
+
+function beginCompilerRun(compiler: AnyCompiler, { bundler, version, options }: RunSource, watch: boolean): Run | undefined {
+  const logger = compiler.getInfrastructureLogger('in-toto')
+  return beginRun(options, {
+    bundler,
+    version,
+    folder: compiler.context,
+    label: JSON.stringify([bundler, compiler.name, compiler.options.entry, compiler.outputPath], (_, value: unknown) => (typeof value === 'function' ? 'function' : value)),
+    watch,
+    preserveSymlinks: compiler.options.resolve.symlinks === false,
+    log: { info: (line) => logger.info(line), warn: (line) => logger.warn(line) },
+  })
+}
+
+/** Names of assets are file names but for a query. */
+function* assetFiles(compilation: FinishedCompilation): Generator<string> {
+  for (const { name } of compilation.getAssets()) yield name.replace(/\?.*$/s, '')
+}
+
+/** Modules that are no files (`data:`, externals with a scheme) are named by no dependency. */
+function* resources(modules: Iterable<{ resource?: unknown }>): Generator<string> {
+  for (const { resource } of modules) if (typeof resource === 'string' && resource !== '') yield resource
+}
+
+/** The configuration that the command loads, and what it imports: neither bundler tells. */
+export function configurationFiles(bundler: string, argv: readonly string[] = process.argv): Iterable<string> {
+  const command = basename(argv[1] ?? '', extname(argv[1] ?? ''))
+  if (!['webpack', 'webpack-cli', 'rspack', 'rspack-cli'].includes(command)) return []
+  const given = argv.flatMap((argument, i) => {
+    const [, value] = /^(?:-c|--config)(?:=(.*))?$/.exec(argument) ?? []
+    return /^(?:-c|--config)(?:=|$)/.test(argument) ? [value ?? argv[i + 1] ?? ''] : []
+  })
+  const usual = ['js', 'mjs', 'cjs', 'ts', 'mts', 'cts'].flatMap((ending) => [`${bundler}.config.${ending}`, `.${bundler}/${bundler}.config.${ending}`])
+  const found = given.length > 0 ? given : usual.filter((name) => existsSync(name)).slice(0, 1)
+  return new Set(found.flatMap((file) => [...importedFiles(join(process.cwd(), file))]))
+}
+
+interface CacheOptions {
+  snapshot: { module?: object; resolve?: object; managedPaths?: unknown[]; immutablePaths?: unknown[] }
+}
+
+/** By content, not by date, and without trust in `name@version` of node_modules. */
+function repairSnapshots({ snapshot }: CacheOptions): void {
+  Object.assign(snapshot, { module: { hash: true }, resolve: { hash: true }, managedPaths: [], immutablePaths: [] })
+}
+
+type Read = (path: string, ...rest: unknown[]) => void
+
+/** Sees the very bytes that webpack's own reads deliver; loaders that read by themselves are left to the clock. */
+function watchReads(compiler: Compiler, run: Run): void {
+  const system = compiler.inputFileSystem as unknown as { readFile: Read } | null
+  if (system === null || !run.recording) return
+  const listener = readers.get(system)
+  if (listener !== undefined) {
+    listener.run = run
+    return
+  }
+  const state: { run: Run } = { run }
+  const known = new WeakSet<object>()
+  const { readFile } = system
+  readers.set(system, state)
+  system.readFile = function (this: unknown, path, ...rest) {
+    const callback = rest.at(-1) as (error: unknown, content: unknown) => void
+    const hearing = (error: unknown, content: unknown): void => {
+      if (content instanceof Uint8Array && !known.has(content)) {
+        known.add(content)
+        state.run.bytes(path, content)
+      }
+      callback(error, content)
+    }
+    readFile.call(this, path, ...rest.slice(0, -1), hearing)
+  }
+}
+
+/** File systems that are listened to already: several compilers may share one. */
+const readers: WeakMap<object, { run: Run }> = new WeakMap()
