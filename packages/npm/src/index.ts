@@ -3,5 +3,27 @@ export { findTarball, type FoundTarball } from './lifecycle.ts'
 export { findLockfile, packagePurl, readLockfile, readManifest, resolveBundled, resolvedDependency } from './lockfile/index.ts'
 export type { Bundled, BundledOptions, LockedPackage, Lockfile, LockfileFormat, LockfileText, ResolvedDependency } from './lockfile/index.ts'
 export { postpack, recordPack, type PackOptions, type PostpackOptions, type PostpackResult } from './pack.ts'
+export {
+  addLine,
+  bundleMediaType,
+  githubBuildType,
+  isGitHubActions,
+  keyHint,
+  layoutVerifierId,
+  npmPackBuildType,
+  packageProvenance,
+  packageSubject,
+  readBundle,
+  readLines,
+  signKeyless,
+  summaryPredicateType,
+  toBundle,
+  unhostedBuilderId,
+  verificationSummary,
+  verifyBundle,
+  verifyKeyless,
+  writeLines,
+} from './provenance/index.ts'
+export type { Bundle, Environment, EvidenceDigest, KeylessSigning, KeylessTrust, Line, Lines, PackageProvenance, PackageSubject, Summary } from './provenance/index.ts'
 export { refuseSecrets, type SecretOptions } from './secret.ts'
 export { readTarball, tarballArtifacts, unpackTarball, type PackedFile, type Tarball, type TarballOptions } from './tarball.ts'
