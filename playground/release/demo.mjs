@@ -26,8 +26,9 @@ mkdirSync(join(project, 'in-toto'))
 for (const name of people.slice(0, 3)) cpSync(join(keys, `${name}.pub`), join(project, 'in-toto', `${name}.pub`))
 
 chapter('The layout', 'the owner says who may do which step, by which command, and what must match what')
-const functionaries = ['source=in-toto/alice.pub', ...['build', 'test', 'package'].map((step) => `${step}=in-toto/ci.pub`)]
-run(project, ['intoto', 'layout', 'new', '--preset', 'npm', '--functionary', ...functionaries], { env: as('owner') })
+const functionaries = ['in-toto/alice.pub', ...['build', 'test', 'package'].map((step) => `${step}=in-toto/ci.pub`)]
+const plan = ['--preset', 'npm', '--main', 'dist/index.html', '--functionary', ...functionaries, '--expires', '90']
+run(project, ['intoto', 'layout', 'new', ...plan, '--sign-with', '../keys/owner'])
 git(project, 'init', '--quiet', '--initial-branch=main')
 git(project, 'add', '--all')
 git(project, '-c', 'user.name=alice', '-c', 'user.email=alice@registry.example', 'commit', '--quiet', '--message', 'Digest 1.0.0')
