@@ -1,2 +1,3 @@
 #!/usr/bin/env node
-import 'intoto-cli/bin'
+'use strict'
+require('intoto-cli/bin')

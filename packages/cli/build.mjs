@@ -1,0 +1,63 @@
+/**
+ * Bundles the command line into dist/: one small CommonJS entry and one chunk for each command, loaded when it is called. Loose modules cost more
+ * than half a bare Node start in resolving alone, and a module that imports CommonJS twice a start. `tsc -b` has built the libraries before.
+ */
+import { readFileSync, rmSync, readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { rolldown } from 'rolldown'
+
+const at = (path) => fileURLToPath(new URL(path, import.meta.url))
+const { version } = JSON.parse(readFileSync(at('package.json'), 'utf8'))
+
+// What tsc wrote (types, build info) stays, what an earlier bundle wrote goes.
+for (const name of readdirSync(at('.'), { withFileTypes: true }).some((e) => e.name === 'dist') ? readdirSync(at('dist')) : []) {
+  if (name.endsWith('.cjs') || name.endsWith('.map') || name === 'chunks') rmSync(at(`dist/${name}`), { recursive: true })
+}
+
+/** Loading node:child_process takes a tenth of a bare start, and few calls start a process: its functions load it when they are called. */
+const lateProcesses = {
+  name: 'late-processes',
+  resolveId: (id) => (id === 'node:child_process' ? '\0child-process' : null),
+  load: (id) => {
+    if (id !== '\0child-process') return null
+    const names = ['spawn', 'spawnSync']
+    return names
+      .map((name) => `export const ${name} = (...args) => process.getBuiltinModule('node:child_process').${name}(...args)`)
+      .join('\n')
+  },
+}
+
+const bundle = await rolldown({
+  input: { intoto: at('src/main.ts') },
+  platform: 'node',
+  plugins: [lateProcesses],
+  preserveEntrySignatures: false,
+  resolve: { conditionNames: ['node', 'import', 'default'] },
+  transform: { define: { PACKAGE_VERSION: JSON.stringify(version) } },
+  onLog(level, log, report) {
+    if (level === 'warn') throw new Error(`bundling: ${log.message}`)
+    report(level, log)
+  },
+})
+await bundle.write({
+  dir: at('dist'),
+  format: 'cjs',
+  entryFileNames: '[name].cjs',
+  chunkFileNames: 'chunks/[name]-[hash].cjs',
+  minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+  sourcemap: false,
+  // Loading a file costs more than skimming its text: what every verdict needs is one file, what most commands share another. Errors and the
+  // terminal stay in the entry, which prints what went wrong.
+  codeSplitting: {
+    includeDependenciesRecursively: false,
+    groups: [
+      { name: 'library', test: /[\\/]packages[\\/]intoto[\\/]dist[\\/](?!errors\.js)/ },
+      {
+        name: 'shared',
+        test: /[\\/]packages[\\/]cli[\\/]src[\\/](?!(main|failure|terminal|nearest|environment|version)\.ts)/,
+        minShareCount: 3,
+      },
+    ],
+  },
+})
+await bundle.close()

@@ -1,0 +1,34 @@
+/**
+ * The environment variables that this project reads, and a word about one that looks like them but is none: a misspelt INTOTO_REQUIRED would
+ * otherwise switch off a guard in silence. main.ts calls it. It never prints a value.
+ */
+import { nearest } from './nearest.ts'
+
+/** Everything that any of our packages reads under this prefix. */
+const known = [
+  'INTOTO_KEY',
+  'INTOTO_KEY_FILE',
+  'INTOTO_PASSWORD',
+  'INTOTO_PASSWORD_FILE',
+  'INTOTO_REQUIRED',
+  'INTOTO_DISABLE',
+  'INTOTO_LOG_LEVEL',
+]
+
+const prefix = 'INTOTO_'
+
+/** One line for each variable that starts with INTOTO_ and is not ours. */
+export function strangers(env: NodeJS.ProcessEnv): string[] {
+  const lines: string[] = []
+  for (const name of Object.keys(env).sort()) {
+    if (!name.startsWith(prefix) || known.includes(name)) continue
+    const meant = nearest(
+      name.slice(prefix.length),
+      known.map((word) => word.slice(prefix.length)),
+    )
+    lines.push(
+      `E_CONFIG ${name}  is no variable of intoto and has no effect${meant === undefined ? '' : `; ${prefix}${meant} was probably meant`}`,
+    )
+  }
+  return lines
+}

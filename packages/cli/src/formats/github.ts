@@ -1,0 +1,46 @@
+/** The problems as GitHub workflow commands, which the runner turns into annotations. The job summary is markdown.ts's; output.ts writes it. */
+import type { Problem, Report } from 'intoto'
+import { subjectOf, textOf } from '../failure.ts'
+import type { Context } from './format.ts'
+import { inOrder, particulars, verdict } from './phrase.ts'
+
+/** The runner shows this many annotations of a kind in one step and drops the rest in silence. */
+const mostShown = 10
+
+/** One annotation for each problem, and the verdict as a notice. */
+export function github(report: Report, _context: Context): string {
+  const problems = inOrder(report.problems)
+  const lines = [
+    ...annotations(
+      'error',
+      problems.filter((p) => p.severity === 'error'),
+    ),
+    ...annotations(
+      'warning',
+      problems.filter((p) => p.severity === 'warning'),
+    ),
+    `::notice title=in-toto::${data(verdict(report))}`,
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function annotations(kind: 'error' | 'warning', problems: readonly Problem[]): string[] {
+  const shown = problems.length > mostShown ? problems.slice(0, mostShown - 1) : problems
+  const lines = shown.map((p) =>
+    `::${kind} file=${property(p.file ?? '')},title=${property(p.code)}::${data(bodyOf(p))}`.replace('file=,', ''),
+  )
+  return shown.length < problems.length ? [...lines, `::${kind} title=in-toto::${data(`${problems.length - shown.length} more`)}`] : lines
+}
+
+function bodyOf(p: Problem): string {
+  return [`${subjectOf(p)}: ${textOf(p)}`, ...particulars(p).map(([label, text]) => `${label}: ${text}`)].join('\n')
+}
+
+/** Escapes of the runner's own grammar; a name in a link can start no command of its own. */
+function data(text: string): string {
+  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
+}
+
+function property(text: string): string {
+  return data(text).replaceAll(':', '%3A').replaceAll(',', '%2C')
+}

@@ -1,0 +1,130 @@
+/**
+ * argv -> one command -> exit code. Holds the list of commands and loads only the one that is called, since starting up is most of what a short
+ * command costs. It judges nothing and prints only the overview, the version and what went wrong.
+ */
+import type { CommandFile } from './command.ts'
+import { strangers } from './environment.ts'
+import { exitCodeOf, exitCodes, failureLines, misuse } from './failure.ts'
+import { nearest } from './nearest.ts'
+import { createTerminal, escape, guardStreams, type Loudness, write } from './terminal.ts'
+import { specification, version } from './version.ts'
+
+/** Every command: its line in the overview and how to load it. Names of two words belong to a group. */
+const commands: Readonly<Record<string, readonly [summary: string, load: () => Promise<CommandFile>]>> = {
+  verify: ['say yes to what was delivered, or exactly why not', async () => (await import('./verify.ts')).verifyCommand],
+  explain: [
+    'follow one file through all steps: which rule allowed it, or why none did',
+    async () => (await import('./explain.ts')).explain,
+  ],
+  show: ['read any layout, link, envelope, Statement, bundle or key aloud', async () => (await import('./show.ts')).show],
+  run: ['carry out a step: run a command, sign a link', async () => (await import('./run.ts')).run],
+  'record start': ['begin a step that is no single command: record its materials', async () => (await import('./record.ts')).start],
+  'record stop': ['end it: record its products, sign its link', async () => (await import('./record.ts')).stop],
+  'record source': ['sign a link over the files that git tracks', async () => (await import('./record.ts')).source],
+  postpack: ['sign the link of the package step, inside npm’s postpack', async () => (await import('./postpack.ts')).postpackCommand],
+  'layout new': ['write a layout from a few flags', async () => (await import('./layout.ts')).create],
+  'layout lint': ['find what is probably wrong with a layout', async () => (await import('./layout.ts')).lint],
+  sign: ['sign a layout or link, or check its signatures', async () => (await import('./sign.ts')).signCommand],
+  keygen: ['make a key pair', async () => (await import('./keygen.ts')).keygen],
+  'key show': ['print a key’s ids, as every implementation computes them', async () => (await import('./key.ts')).show],
+  'key rotate': ['make the successor of a key, and put it in the layout', async () => (await import('./key.ts')).rotate],
+  'match-products': ['compare files with the products of a link', async () => (await import('./match.ts')).matchProducts],
+  mock: ['try a step out: an unsigned link of everything here', async () => (await import('./mock.ts')).mock],
+}
+
+/** Flags that main reads ahead of the command, so that a wrong command line is reported as loudly as was asked for. */
+function loudness(words: readonly string[]): Loudness {
+  const end = words.indexOf('--')
+  const own = end < 0 ? words : words.slice(0, end)
+  return {
+    quiet: own.includes('-q') || own.includes('--quiet'),
+    verbose: own.includes('-v') || own.includes('--verbose'),
+    debug: own.includes('--debug'),
+  }
+}
+
+/** One line for each of these commands. */
+function listing(names: readonly string[]): string {
+  return names.map((name) => `  ${name.padEnd(15)}  ${commands[name]?.[0]}`).join('\n')
+}
+
+/** The list of commands, after the three that most people need. */
+function overview(): string {
+  return `  intoto verify dist -k in-toto/owner.pub              judge what lies in dist
+  intoto run -n test --signing-key KEY -- npm test     sign evidence of a step
+  intoto explain dist/index.js -k in-toto/owner.pub    ask where a file comes from
+
+Usage: intoto COMMAND …     each command: intoto COMMAND --help
+
+${listing(Object.keys(commands))}
+
+Exit codes: 0 all holds, 1 verification failed, 2 wrong usage or an absent file, 3 a fault of ours, 130 interrupted.
+`
+}
+
+/** Names of the commands that share their first word, in the order of the overview. */
+function groupOf(first: string): string[] {
+  return Object.keys(commands).filter((name) => name.startsWith(`${first} `))
+}
+
+/**
+ * Finds the command that the first words name.
+ * @throws InTotoError E_CONFIG with the nearest one
+ */
+function commandOf(words: readonly string[]): { name: string; load: () => Promise<CommandFile>; rest: readonly string[] } {
+  const [first = '', second = ''] = words
+  const group = groupOf(first)
+  const name = group.length === 0 ? first : `${first} ${second}`
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (command !== undefined) return { name, load: command[1], rest: words.slice(group.length === 0 ? 1 : 2) }
+  if (group.length === 0) {
+    const meant = nearest(first, [...new Set(Object.keys(commands).map((known) => known.split(' ')[0] ?? ''))])
+    throw misuse(`unknown command "${escape(first)}"`, meant === undefined ? 'intoto --help' : `intoto ${meant}`)
+  }
+  const members = group.map((member) => member.slice(first.length + 1))
+  const meant = nearest(second, members)
+  throw misuse(`${first}: expected ${members.join(', ')}, found "${escape(second)}"`, `intoto ${first} ${meant ?? members[0]}`)
+}
+
+/** Runs one command line. */
+async function main(words: readonly string[]): Promise<number> {
+  const [first] = words
+  if (first === '--version') return write(`intoto ${version} (in-toto specification ${specification})\n`).then(() => exitCodes.ok)
+  if (first === '--help' || first === '-h' || first === 'help') return write(overview()).then(() => exitCodes.ok)
+  if (first === undefined) {
+    process.stderr.write(overview())
+    return exitCodes.usage
+  }
+  const group = groupOf(first)
+  if (group.length > 0 && (words[1] === '--help' || words[1] === '-h')) return write(`${listing(group)}\n`).then(() => exitCodes.ok)
+  const { name, load, rest } = commandOf(words)
+  if (rest[0] === '--version') return main(['--version'])
+  const [{ parseCall }, file] = await Promise.all([import('./command.ts'), load()])
+  const parsed = parseCall(name, file, rest)
+  if ('help' in parsed) return write(parsed.help).then(() => exitCodes.ok)
+  const terminal = createTerminal(parsed.options)
+  for (const line of strangers(process.env)) terminal.note(line)
+  return file.run({ ...parsed, terminal })
+}
+
+/** Prints what ended a command and chooses the exit code. */
+function fail(error: unknown, words: readonly string[]): number {
+  const loud = loudness(words)
+  const terminal = createTerminal(loud)
+  for (const line of failureLines(error, { paint: terminal.err, debug: loud.debug === true })) terminal.complain(line)
+  return exitCodeOf(error)
+}
+
+guardStreams()
+// A command that runs another one listens too and ends it first; only without such a listener is it on us to stop.
+process.on('SIGINT', () => {
+  if (process.listenerCount('SIGINT') === 1) process.exit(exitCodes.interrupted)
+})
+const words = process.argv.slice(2)
+process.on('uncaughtException', (error) => {
+  process.exit(fail(error, words))
+})
+main(words).then(
+  (code) => void (process.exitCode = code),
+  (error: unknown) => void (process.exitCode = fail(error, words)),
+)

@@ -1,0 +1,93 @@
+/**
+ * Where renderings go: `--format NAME` and `--output FILE`, several of each, an --output belonging to the --format before it. Files are written
+ * whole or not at all, before the verdict is printed. In GitHub Actions text comes with annotations and a job summary.
+ */
+import { appendFileSync } from 'node:fs'
+import { type Command, InvalidArgumentError } from 'commander'
+import { InTotoError, type Report, utf8 } from 'intoto'
+import { writeFileAtomic } from 'intoto/node'
+import { misuse } from './failure.ts'
+import { type Context, formats } from './formats/format.ts'
+import { createColors, type Terminal } from './terminal.ts'
+
+/** One rendering and the file it goes to; stdout without one. */
+export interface Output {
+  readonly format: string
+  readonly file?: string
+}
+
+/** What the flags of `declareOutput` leave behind. */
+export interface OutputFlags {
+  outputs?: Output[]
+}
+
+/** Largest job summary that GitHub takes. */
+const mostSummary = 1024 * 1024
+
+/** Adds --format and --output; their order on the command line matters, so both feed one list. */
+export function declareOutput(command: Command): void {
+  const outputs: Output[] = []
+  const names = Object.keys(formats)
+  command
+    .option('--format <format>', `${names.join(', ')}; may be given several times (default: text)`, (name: string) => {
+      if (!Object.hasOwn(formats, name)) throw new InvalidArgumentError(`It is none of ${names.join(', ')}.`)
+      outputs.push({ format: name })
+      command.setOptionValue('outputs', outputs)
+      return name
+    })
+    .option('--output <file>', 'file for the --format before it, in place of stdout', (file: string) => {
+      const last = outputs.pop() ?? { format: 'text' }
+      if (last.file !== undefined) throw new InvalidArgumentError('Give a --format before each --output.')
+      outputs.push({ ...last, file })
+      command.setOptionValue('outputs', outputs)
+      return file
+    })
+}
+
+/** What there is to write, and how. */
+export interface Writing {
+  readonly outputs: readonly Output[] | undefined
+  readonly context: Omit<Context, 'paint'>
+  readonly terminal: Terminal
+  /** Print text when nothing else goes to stdout; true unless said otherwise. */
+  readonly withText?: boolean
+}
+
+/**
+ * Renders a Report to all the places that were asked for.
+ * @throws InTotoError E_CONFIG for two renderings on stdout, E_IO when a file can't be written; OutputError for stdout
+ */
+export async function writeReport(report: Report, o: Writing): Promise<void> {
+  const asked: readonly Output[] = o.outputs ?? []
+  const outputs = o.withText === false || asked.some((output) => output.file === undefined) ? asked : [...asked, { format: 'text' }]
+  if (outputs.filter((output) => output.file === undefined).length > 1)
+    throw misuse('two formats for stdout', 'give each but one an --output FILE')
+  const plain = { ...o.context, paint: createColors(false) }
+  for (const { format, file } of outputs) {
+    if (file !== undefined) writeFileAtomic(file, utf8(await rendering(format, report, plain)))
+  }
+  if (process.env['GITHUB_ACTIONS'] === 'true') await annotate(report, { outputs, context: plain, terminal: o.terminal })
+  for (const { format, file } of outputs) {
+    if (file === undefined) await o.terminal.print(await rendering(format, report, { ...o.context, paint: o.terminal.out }))
+  }
+}
+
+/** One rendering of a Report. */
+async function rendering(format: string, report: Report, context: Context): Promise<string> {
+  const render = await formats[format]?.()
+  return render === undefined ? '' : render(report, context)
+}
+
+/** Annotations beside text (on stderr, which the runner reads too) and the job summary, where the runner offers a file for it. */
+async function annotate(report: Report, o: { outputs: readonly Output[]; context: Context; terminal: Terminal }): Promise<void> {
+  if (!o.outputs.some((output) => output.format === 'github')) o.terminal.note((await rendering('github', report, o.context)).trimEnd())
+  const file = process.env['GITHUB_STEP_SUMMARY']
+  if (file === undefined || file === '') return
+  const summary = utf8(await rendering('markdown', report, o.context))
+  if (summary.length > mostSummary) return
+  try {
+    appendFileSync(file, summary)
+  } catch (cause) {
+    throw new InTotoError({ code: 'E_IO', message: 'cannot write the job summary', file, fix: 'unset GITHUB_STEP_SUMMARY' }, { cause })
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * The plan of a supply chain from flags: which steps, who, what rules, until when; out comes the layout. For `intoto layout new`. Presets and the
+ * model are the library's; here words become them.
+ */
+import { readFileSync } from 'node:fs'
+import { type Command, Option } from 'commander'
+import {
+  artifactName,
+  defineLayout,
+  type Key,
+  type Layout,
+  npmLayout,
+  parseLayout,
+  parseRuleText,
+  ruleTokens,
+  sameKey,
+  type StepInit,
+  webappLayout,
+} from 'intoto'
+import { loadKey } from 'intoto/node'
+import { misuse } from './failure.ts'
+import { expiryOf, namedOrBare, pairs, splitCommand } from './words.ts'
+import { nameOfFile } from './trust.ts'
+
+/** What the flags of `declarePlan` leave behind. */
+export interface PlanFlags {
+  preset?: 'npm' | 'webapp'
+  dist?: string
+  main?: string
+  tarball?: string
+  install?: boolean
+  /** False under --no-test. */
+  test: boolean
+  step?: string[]
+  functionary?: string[]
+  threshold?: string[]
+  rule?: string[]
+  expires: string
+  readme?: string
+}
+
+/** Adds the flags of a plan. */
+export function declarePlan(command: Command): void {
+  command
+    .addOption(
+      new Option('--preset <name>', 'steps and rules of a usual chain: npm is source, build, test, package; webapp lacks package').choices([
+        'npm',
+        'webapp',
+      ]),
+    )
+    .option('--step <name=command...>', 'a step and the command that it must run, in order; with a preset, the command of one of its steps')
+    .option(
+      '--functionary <step=pub...>',
+      'public key that may perform a step; without STEP= it may perform every step that names no key of its own',
+    )
+    .option('--threshold <step=number...>', 'how many functionaries must perform a step and agree (default: 1)')
+    .option('--rule <rule...>', '"STEP materials RULE" or "STEP products RULE": in place of the default rules of that list')
+    .option('--expires <when>', 'days from now, or YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ', '90')
+    .option('--readme <text>', 'a word to whoever reads the layout')
+    .option('--dist <dir>', 'preset: output folder of the bundler (default: dist)')
+    .option(
+      '--main <file>',
+      'preset: a file that every build makes (default: "main" of package.json, else dist/index.js or dist/index.html)',
+    )
+    .option('--tarball <file>', 'preset npm: name of the tarball; adds an inspection that unpacks it')
+    .option('--install', 'preset: bind node_modules to a step "install"')
+    .option('--no-test', 'preset: leave out the step "test"')
+}
+
+/**
+ * The layout that the flags describe.
+ * @throws InTotoError E_CONFIG where they contradict each other or leave a step without functionary, E_KEY, E_LAYOUT_INVALID
+ */
+export async function planLayout(flags: PlanFlags): Promise<Layout> {
+  if (flags.functionary === undefined)
+    throw misuse(
+      'layout new: no functionary was given, so nobody could perform a step',
+      '--functionary alice.pub, or --functionary build=ci.pub',
+    )
+  if (flags.preset === undefined && flags.step === undefined)
+    throw misuse('layout new: neither a preset nor a step was given', '--preset npm, or --step build="vite build"')
+  const people = await functionariesOf(flags.functionary)
+  const expires = expiryOf(flags.expires, new Date())
+  const layout = flags.preset === undefined ? ownLayout(flags, people, expires) : presetLayout(flags, people, expires)
+  refuseStrangers('--functionary', [...people.byStep.keys()], layout)
+  return withRules(withThresholds(layout, flags), flags)
+}
+
+/** Who may perform what, by the names of the key files. */
+interface Functionaries {
+  readonly keys: { readonly [name: string]: Key }
+  readonly everywhere: readonly string[]
+  readonly byStep: ReadonlyMap<string, readonly string[]>
+}
+
+async function functionariesOf(words: readonly string[]): Promise<Functionaries> {
+  const keys: { [name: string]: Key } = Object.create(null)
+  const everywhere: string[] = []
+  const byStep = new Map<string, string[]>()
+  for (const word of words) {
+    const { name: step, value } = namedOrBare(word)
+    const key = await loadKey(value)
+    const plain = nameOfFile(value)
+    const other = keys[plain]
+    const name = other === undefined || sameKey(other, key) ? plain : `${plain}-${key.keyid.slice(0, 8)}`
+    keys[name] = key
+    if (step === undefined) everywhere.push(name)
+    else byStep.set(step, [...(byStep.get(step) ?? []), name])
+  }
+  return { keys, everywhere, byStep }
+}
+
+/** Names of those who may perform a step. */
+function performers(people: Functionaries, step: string): readonly string[] {
+  const names = people.byStep.get(step) ?? people.everywhere
+  if (names.length === 0)
+    throw misuse(
+      `layout new: nobody may perform the step "${step}"`,
+      `--functionary ${step}=FILE.pub, or a key for every step without "${step}="`,
+    )
+  return names
+}
+
+function presetLayout(flags: PlanFlags, people: Functionaries, expires: string): Layout {
+  const commands = new Map([...pairs('--step', flags.step)].map(([name, line]) => [name, splitCommand(line)]))
+  const steps = [
+    'source',
+    ...(flags.install ? ['install'] : []),
+    'build',
+    ...(flags.test ? ['test'] : []),
+    ...(flags.preset === 'npm' ? ['package'] : []),
+  ]
+  const main = flags.main ?? (flags.preset === 'npm' ? mainFile(flags.dist ?? 'dist') : undefined)
+  const preset = {
+    functionaries: people.keys,
+    expires,
+    who: Object.fromEntries(steps.map((step) => [step, performers(people, step)])),
+    commands: Object.fromEntries(commands),
+    ...(flags.dist === undefined ? {} : { dist: flags.dist }),
+    ...(main === undefined ? {} : { main }),
+    install: flags.install === true,
+    untested: !flags.test,
+  }
+  const layout =
+    flags.preset === 'webapp'
+      ? webappLayout(preset)
+      : npmLayout({ ...preset, ...(flags.tarball === undefined ? {} : { tarball: flags.tarball }) })
+  refuseStrangers('--step', [...commands.keys()], layout)
+  return flags.readme === undefined ? layout : changed(layout, { readme: [flags.readme, layout.readme].join('\n') })
+}
+
+/** The "main" of package.json, if it lies in the output folder. */
+function mainFile(dist: string): string | undefined {
+  try {
+    const { main } = JSON.parse(readFileSync('package.json', 'utf8')) as { main?: unknown }
+    const name = typeof main === 'string' ? artifactName(main) : ''
+    return name.startsWith(`${artifactName(dist)}/`) ? name : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Steps of one's own. Where no rule is given, a step may use what earlier steps made and what npm installed, and may make anything; the first may
+ * start from anything.
+ */
+function ownLayout(flags: PlanFlags, people: Functionaries, expires: string): Layout {
+  const lines = pairs('--step', flags.step)
+  const names = [...lines.keys()]
+  const steps = names.map((name, i): StepInit => {
+    const command = splitCommand(lines.get(name) ?? '')
+    const sources = names
+      .slice(0, i)
+      .reverse()
+      .map((earlier) => `MATCH * WITH PRODUCTS FROM ${JSON.stringify(earlier)}`)
+    const materials = i === 0 ? [] : [...sources, 'ALLOW node_modules/*', 'DISALLOW *']
+    return { name, functionaries: performers(people, name), ...(command.length === 0 ? {} : { command }), materials, products: ['ALLOW *'] }
+  })
+  return defineLayout({ functionaries: people.keys, expires, steps, ...(flags.readme === undefined ? {} : { readme: flags.readme }) })
+}
+
+function withThresholds(layout: Layout, flags: PlanFlags): Layout {
+  const thresholds = pairs('--threshold', flags.threshold)
+  refuseStrangers('--threshold', [...thresholds.keys()], layout)
+  for (const [name, text] of thresholds)
+    if (!/^[1-9]\d{0,3}$/.test(text)) throw misuse(`layout new: --threshold ${name}= expects a number from 1, found "${text}"`)
+  const steps = layout.steps.map((step) => changed(step, { threshold: Number(thresholds.get(step.name) ?? step.threshold) }))
+  return changed(layout, { steps })
+}
+
+/** Lists that --rule speaks of hold these rules and no others, in the order given. */
+function withRules(layout: Layout, flags: PlanFlags): Layout {
+  const lists = new Map<string, string[][]>()
+  const named: string[] = []
+  for (const word of flags.rule ?? []) {
+    const [, step = '', list = '', rule = ''] = /^(.+?)\s+(materials|products)\s+(.+)$/s.exec(word) ?? []
+    if (rule === '') throw misuse(`layout new: --rule expects "STEP materials RULE" or "STEP products RULE", found "${word}"`)
+    const key = JSON.stringify([step, `expected_${list}`])
+    lists.set(key, [...(lists.get(key) ?? []), ruleTokens(parseRuleText(rule))])
+    named.push(step)
+  }
+  refuseStrangers('--rule', named, layout)
+  const steps = layout.steps.map((step) => {
+    const rules = (list: 'expected_materials' | 'expected_products'): string[][] =>
+      lists.get(JSON.stringify([step.name, list])) ?? step[list]
+    return changed(step, { expected_materials: rules('expected_materials'), expected_products: rules('expected_products') })
+  })
+  return parseLayout(changed(layout, { steps }))
+}
+
+function refuseStrangers(flag: string, names: readonly string[], layout: Layout): void {
+  const stranger = names.find((name) => !layout.steps.some((step) => step.name === name))
+  if (stranger !== undefined)
+    throw misuse(
+      `layout new: ${flag} speaks of a step "${stranger}", which is not in the layout`,
+      `its steps: ${layout.steps.map((step) => step.name).join(', ')}`,
+    )
+}
+
+/** A copy with other members. Objects of metadata have no prototype, and keep having none. */
+function changed<T extends object>(object: T, members: Partial<T>): T {
+  return Object.assign(Object.create(null), object, members) as T
+}

@@ -1,0 +1,64 @@
+/**
+ * The flags with which a command is told what to record and where to put the link; shared by run, record and mock. Defaults are the command
+ * line's, meanings the library's.
+ */
+import { statSync } from 'node:fs'
+import type { Command } from 'commander'
+import type { Link, Metadata } from 'intoto'
+import { type Exclude, linkDirectory, type RecordOptions } from 'intoto/node'
+import { headline } from './failure.ts'
+import { escape, type Terminal } from './terminal.ts'
+
+/** What the flags of `declareRecording` leave behind. */
+export interface RecordingFlags {
+  stepName: string
+  exclude?: string[]
+  basePath?: string
+  lstripPaths?: string[]
+}
+
+/** Adds the step's name and the flags that shape artifact names. */
+export function declareRecording(command: Command): void {
+  command
+    .requiredOption('-n, --step-name <step>', 'step of the layout that this is evidence of')
+    .option('--exclude <pattern...>', 'gitignore patterns of what is not recorded (in place of the defaults: .git, link files)')
+    .option('--base-path <dir>', 'folder that paths are relative to; no part of the recorded names')
+    .option('--lstrip-paths <prefix...>', 'prefixes to take off the recorded names')
+}
+
+/** The folder that evidence lies in where nobody says otherwise: in-toto/ if there is one, else here. */
+export function evidenceFolder(): string {
+  return statSync('in-toto', { throwIfNoEntry: false })?.isDirectory() ? 'in-toto' : '.'
+}
+
+/** The recording flags in the library's words. */
+export async function recordingOptions(flags: RecordingFlags, terminal: Terminal): Promise<RecordOptions> {
+  return {
+    ...(flags.basePath === undefined ? {} : { base: flags.basePath }),
+    ...(flags.exclude === undefined ? {} : { exclude: await excludeOf(flags.exclude) }),
+    ...(flags.lstripPaths === undefined ? {} : { lstrip: flags.lstripPaths }),
+    warn: (p) => terminal.note(headline(p, terminal.err)),
+  }
+}
+
+/** gitignore patterns as a predicate over names; the reference reads its --exclude so. */
+export async function excludeOf(patterns: readonly string[]): Promise<Exclude> {
+  const { default: ignore } = await import('ignore')
+  const ignored = ignore({ allowRelativePaths: true }).add([...patterns])
+  return (name, isFolder) => {
+    const path = name.replace(/^\/+/, '')
+    return path !== '' && ignored.ignores(isFolder ? `${path}/` : path)
+  }
+}
+
+/** Writes a signed link into a folder and says so on stderr, since stdout belongs to the command that was run. */
+export function putLink(link: Metadata<Link>, folder: string, terminal: Terminal): void {
+  const path = linkDirectory(folder).put(link)
+  terminal.note(`[in-toto] ${summary(link.payload)} -> ${escape(path)} (signed)`)
+}
+
+/** "build: 214 materials, 12 products". */
+export function summary(link: Link): string {
+  const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`
+  return `${escape(link.name)}: ${count(Object.keys(link.materials).length, 'material')}, ${count(Object.keys(link.products).length, 'product')}`
+}

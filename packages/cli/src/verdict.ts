@@ -1,0 +1,196 @@
+/**
+ * The way to a verdict, for verify, explain and postpack: flags, keys, layout, links and products into one Report. It decides nothing itself;
+ * the library judges.
+ */
+import { statSync } from 'node:fs'
+import { type Command, Option } from 'commander'
+import { defaultLimits, emptyRecord, type Inspect, judge, type Layout, type Limits, type Link, type Metadata, type Report } from 'intoto'
+import { inspectIn, linkDirectory } from 'intoto/node'
+import { misuse } from './failure.ts'
+import type { Context } from './formats/format.ts'
+import { type Product, readProduct, scriptsOf } from './product.ts'
+import { declareGpg, type GpgFlags, refuseGpg } from './signing.ts'
+import type { Terminal } from './terminal.ts'
+import { keyNames, readKeys, readLayout, requireKeys } from './trust.ts'
+import { version } from './version.ts'
+import { millisecondsOf, timeOf } from './words.ts'
+
+/** What the flags of `declareVerdict` leave behind. */
+export interface VerdictFlags extends GpgFlags {
+  verificationKeys?: string[]
+  layout: string
+  linkDir?: string[]
+  substitutionParameters?: string[]
+  commandMismatch: 'error' | 'warn'
+  through?: string
+  /** False under --no-inspections. */
+  inspections: boolean
+  inspectionTimeout?: string
+  at?: string
+  basePath?: string
+  limit?: string[]
+}
+
+/** A Report, and what its renderings may say beside it. */
+export interface Verdict {
+  readonly report: Report
+  readonly layout: Metadata<Layout>
+  readonly context: Omit<Context, 'paint'>
+}
+
+/** Adds everything that decides over a verdict; `folders` are the flags for folders with links, where -d means something else. */
+export function declareVerdict(command: Command, folders = '-d, --link-dir <dir...>'): void {
+  command
+    .option('-k, --verification-keys <path...>', 'public keys of the layout’s owners; each must have signed it')
+    .option('-l, --layout <path>', 'layout to verify against', 'in-toto/root.layout')
+    .option(folders, 'folders with links (default: in-toto/, dist/ and the product where in-toto/ exists, else here)')
+    .option('--substitution-parameters <name=value...>', 'values for {NAME} in the layout’s rules and commands')
+    .addOption(
+      new Option('--command-mismatch <effect>', 'what a command other than the expected one means')
+        .choices(['error', 'warn'])
+        .default('error'),
+    )
+    .option('--through <step>', 'verify only the steps up to this one; no inspections')
+    .option('--no-inspections', 'refuse a layout with inspections in place of running them')
+    .option('--inspection-timeout <seconds>', 'time limit for each inspection (default: 600)')
+    .option('--at <time>', 'judge as of this time (YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ), not now')
+    .option('--base-path <dir>', 'folder that recorded names start from (default: that of the nearest package.json above the product)')
+    .option('--limit <name=number...>', `raise a limit: ${Object.keys(defaultLimits).join(', ')}`)
+  declareGpg(command)
+}
+
+/**
+ * Reads what the flags name and judges it.
+ * @throws InTotoError: E_CONFIG, E_IO, E_KEY, E_FORMAT, E_LAYOUT_INVALID where there is nothing to judge, or nothing to judge it by
+ */
+export async function reachVerdict(
+  flags: VerdictFlags,
+  o: { command: string; products: readonly string[]; terminal: Terminal; trace?: boolean },
+): Promise<Verdict> {
+  refuseGpg(flags)
+  const keys = await readKeys(requireKeys(flags.verificationKeys, o.command))
+  const limits = limitsOf(flags.limit)
+  const layout = readLayout(flags.layout, limits)
+  const { steps } = layout.payload
+  if (flags.through !== undefined && !steps.some((step) => step.name === flags.through)) {
+    throw misuse(`${o.command}: the layout has no step "${flags.through}"`, `--through ${steps.map((step) => step.name).join(', or ')}`)
+  }
+  const folders = flags.linkDir ?? linkFolders(o.products)
+  const links = linkDirectory(folders, limits.fileBytes === undefined ? {} : { limit: limits.fileBytes })
+  const products: Product[] = []
+  for (const given of o.products) products.push(await readProduct(given, { layout: layout.payload, links, basePath: flags.basePath }))
+  const inspect = flags.inspections ? inspectionsOf(products, flags) : undefined
+  const now = givenTime(flags.at)
+  const options = {
+    keys: keys.map(({ key }) => key),
+    links,
+    parameters: parametersOf(flags.substitutionParameters),
+    commandMismatch: flags.commandMismatch,
+    limits,
+    names: await keyNames(keys, { file: flags.layout, layout: layout.payload }),
+    layoutFile: flags.layout,
+    scripts: scriptsOf(products[0]?.base ?? '.'),
+    trace: o.trace === true || o.terminal.verbose,
+    ...(flags.through === undefined ? {} : { through: flags.through }),
+    ...(now === undefined ? {} : { now }),
+    ...(inspect === undefined ? {} : { inspect: inspect.run }),
+  }
+  try {
+    const reports: Report[] = []
+    for (const product of products.length === 0 ? [undefined] : products) {
+      reports.push(await judge(layout, { ...options, ...(product === undefined ? {} : { product: product.evidence }) }))
+    }
+    const context = { version, folders, products: o.products, loosened: loosenedBy(flags), verbose: o.terminal.verbose }
+    return { report: together(reports), layout, context }
+  } finally {
+    inspect?.close()
+  }
+}
+
+/** Folders that are searched when none is named: evidence travels with what it proves. */
+function linkFolders(products: readonly string[]): string[] {
+  const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+  const own = products.filter(isFolder)
+  const usual = isFolder('in-toto') ? ['in-toto', ...(isFolder('dist') ? ['dist'] : [])] : ['.']
+  return [...new Set([...usual, ...own].map((path) => path.replace(/(?<=.)\/+$/, '')))]
+}
+
+/** One run of the inspections for all products, since all of them lie in the folder that the commands see. */
+function inspectionsOf(products: readonly Product[], flags: VerdictFlags): { run: Inspect; close: () => void } {
+  const timeout = flags.inspectionTimeout === undefined ? {} : { timeout: millisecondsOf('--inspection-timeout', flags.inspectionTimeout) }
+  const inspected = products.map(({ given, evidence }) => ({ path: given, name: evidence.path }))
+  const inspect = inspectIn('.', { ...timeout, ...(products.length === 0 ? {} : { product: inspected }) })
+  const done = new Map<string, Promise<Link>>()
+  const run: Inspect = (inspection, context) => {
+    const key = JSON.stringify([inspection.name, inspection.run])
+    const known = done.get(key) ?? inspect(inspection, context)
+    if (products.length > 1) done.set(key, known)
+    return known
+  }
+  return { run, close: () => inspect.close() }
+}
+
+/** The Reports for several products as one: each problem once, the worst status of each inspection, all files counted. */
+function together([first, ...more]: readonly Report[]): Report {
+  if (first === undefined) throw new Error('no report')
+  return more.reduce((all, one) => {
+    const known = new Set(all.problems.map((p) => JSON.stringify(p)))
+    const problems = [...all.problems, ...one.problems.filter((p) => !known.has(JSON.stringify(p)))]
+    const merged: Report = { ...all, ok: all.ok && one.ok, problems }
+    if (all.product !== undefined && one.product !== undefined) {
+      const [a, b] = [all.product, one.product]
+      const path = [a.path, b.path].map((part) => part || '.').join(', ')
+      merged.product = {
+        path,
+        kind: a.kind,
+        matched: a.matched + b.matched,
+        links: a.links + b.links,
+        added: a.added + b.added,
+        missing: a.missing + b.missing,
+        changed: a.changed + b.changed,
+      }
+    }
+    return merged
+  }, first)
+}
+
+/** What a verdict must say of itself: that it is milder than the default, or not of now. */
+function loosenedBy(flags: VerdictFlags): string[] {
+  return [
+    ...(flags.commandMismatch === 'warn' ? ['--command-mismatch warn: a step that ran another command is only warned about'] : []),
+    ...(flags.at === undefined ? [] : [`--at ${flags.at}: judged as of that time, not of now`]),
+    ...(flags.limit === undefined ? [] : [`--limit ${flags.limit.join(' ')}`]),
+  ]
+}
+
+/** The time of --at. */
+function givenTime(text: string | undefined): Date | undefined {
+  if (text === undefined) return undefined
+  const time = timeOf(text)
+  if (time === undefined) throw misuse(`--at: expected YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ, found "${text}"`)
+  return new Date(time)
+}
+
+/** NAME=VALUE words as parameters. */
+function parametersOf(words: readonly string[] | undefined): { [name: string]: string } {
+  const parameters = emptyRecord<string>()
+  for (const word of words ?? []) {
+    const [, name, value] = /^([A-Za-z0-9_-]+)=(.*)$/s.exec(word) ?? []
+    if (name === undefined || value === undefined) throw misuse(`--substitution-parameters: expected NAME=VALUE, found "${word}"`)
+    if (Object.hasOwn(parameters, name)) throw misuse(`--substitution-parameters: "${name}" is given twice`)
+    parameters[name] = value
+  }
+  return parameters
+}
+
+/** NAME=NUMBER words as limits. */
+function limitsOf(words: readonly string[] | undefined): Partial<Limits> {
+  const limits: { [name: string]: number } = {}
+  for (const word of words ?? []) {
+    const [, name = '', value = ''] = /^(\w+)=(\d+)$/.exec(word) ?? []
+    if (!Object.hasOwn(defaultLimits, name) || !Number.isSafeInteger(Number(value)))
+      throw misuse(`--limit: expected NAME=NUMBER, found "${word}"`, Object.keys(defaultLimits).join(', '))
+    limits[name] = Number(value)
+  }
+  return limits
+}
