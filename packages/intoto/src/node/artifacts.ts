@@ -7,8 +7,8 @@ import { emptyRecord } from '../encoding/json.ts'
 import { InTotoError } from '../errors.ts'
 import { artifactName, type Artifacts, type DigestMap } from '../model/artifact.ts'
 import { isLinkFileName } from '../model/link.ts'
-import { printable } from './fault.ts'
-import { hashBytes, readDigests, type Algorithm } from './hash.ts'
+import { errorNumber, printable } from './fault.ts'
+import { changed, hashBytes, readDigests, type Algorithm, type Reading } from './hash.ts'
 import { walk, walkPath, type Exclude, type Found, type WalkOptions } from './walk.ts'
 
 /** How paths become artifacts. */
@@ -142,8 +142,14 @@ function checkPrefixes(prefixes: readonly string[]): void {
   }
 }
 
+/** Of a file that was there a moment ago: if it is gone now, the tree is changing. */
 function digestMap(path: string, algorithms: readonly Algorithm[]): DigestMap {
-  const { digests } = readDigests(path, algorithms)
+  let digests: Reading['digests']
+  try {
+    digests = readDigests(path, algorithms).digests
+  } catch (error) {
+    throw error instanceof InTotoError && errorNumber(error.cause) === 'ENOENT' ? changed(path, error) : error
+  }
   const map = emptyRecord<string>()
   for (const algorithm of algorithms) map[algorithm] = digests[algorithm] ?? ''
   return map

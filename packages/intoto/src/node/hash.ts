@@ -76,7 +76,7 @@ function readOnce(path: string, algorithms: readonly Algorithm[]): Reading | und
     descriptor = patiently(() => openSync(path, openForReading))
     const before = fstatSync(descriptor, { bigint: true })
     if (!before.isFile()) throw notRegular(path, kindOf(before))
-    const [digests, length] = digestsOf(descriptor, algorithms)
+    const [digests, length] = digestsOf(descriptor, Number(before.size), algorithms)
     const after = fstatSync(descriptor, { bigint: true })
     const still = before.ctimeNs === after.ctimeNs && before.mtimeNs === after.mtimeNs && BigInt(length) === after.size
     return still ? { digests, stats: after } : undefined
@@ -88,15 +88,19 @@ function readOnce(path: string, algorithms: readonly Algorithm[]): Reading | und
   }
 }
 
-function digestsOf(descriptor: number, algorithms: readonly Algorithm[]): [Reading['digests'], length: number] {
+/** Reads no more than the size that the file had: one that grows as fast as it is read would have no end. */
+function digestsOf(descriptor: number, size: number, algorithms: readonly Algorithm[]): [Reading['digests'], length: number] {
   buffer ??= Buffer.allocUnsafeSlow(pieceSize)
-  const first = readPiece(descriptor, buffer)
-  if (first < pieceSize) return [collect(algorithms, (algorithm) => hashBytes(algorithm, (buffer as Buffer).subarray(0, first))), first]
+  if (size <= pieceSize) {
+    // Files of the kernel claim to be empty and are not.
+    const piece = buffer.subarray(0, readPiece(descriptor, buffer.subarray(0, Math.max(size, 1))))
+    return [collect(algorithms, (algorithm) => hashBytes(algorithm, piece)), piece.length]
+  }
   const hashes = algorithms.map((algorithm) => crypto.createHash(algorithm))
   let length = 0
-  for (let count = first; count > 0; count = readPiece(descriptor, buffer)) {
+  for (let count = 1; count > 0 && length < size; length += count) {
+    count = readPiece(descriptor, buffer.subarray(0, Math.min(pieceSize, size - length)))
     for (const hash of hashes) hash.update(buffer.subarray(0, count))
-    length += count
   }
   return [collect(algorithms, (_, i) => hashes[i]?.digest('hex') ?? ''), length]
 }

@@ -190,5 +190,6 @@ function keyFault(error: unknown, what: string, ref: string): InTotoError {
   const { message, fix, expected, actual } = error.problem
   const named = message.includes(printable(ref)) ? message : `${what} ${printable(ref)}: ${message}`
   const evidence = { ...(expected === undefined ? {} : { expected }), ...(actual === undefined ? {} : { actual }) }
-  return new InTotoError({ code: 'E_KEY', message: named, file: ref, fix, ...evidence }, { cause: error })
+  const advice = fix.length === 0 ? 'give a key in PEM form' : fix
+  return new InTotoError({ code: 'E_KEY', message: named, file: ref, fix: advice, ...evidence }, { cause: error })
 }

@@ -115,7 +115,7 @@ function realPath(path: string): string | undefined {
 function put(folder: string, metadata: Metadata<Link>, keyid: string | undefined): string {
   const id = keyid ?? metadata.signatures[0]?.keyid ?? ''
   const name = linkFileName(metadata.payload.name, id)
-  if (!isPlainName(name) || !isLinkFileName(name)) {
+  if (!isPlainName(name) || !isLinkFileName(name) || /^\.\.?$/.test(metadata.payload.name)) {
     const message = `the step name ${printable(metadata.payload.name)} and the key id ${printable(id)} make no file name`
     throw new InTotoError({ code: 'E_CONFIG', message, fix: 'name the step without slashes and sign the link' })
   }

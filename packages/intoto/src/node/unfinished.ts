@@ -92,7 +92,7 @@ async function readUnfinished(path: string, o: StopOptions): Promise<{ payload: 
 
 function unfinishedPath(o: StartOptions | StopOptions): string {
   const name = linkFileName(o.step, o.keyids?.(o.signer.key)[0] ?? o.signer.key.keyid)
-  if (!isLinkFileName(name) || /[\\\0]/.test(name)) {
+  if (!isLinkFileName(name) || /[\\\0]/.test(name) || /^\.\.?$/.test(o.step)) {
     const message = `the step name ${printable(o.step)} makes no file name`
     throw new InTotoError({ code: 'E_CONFIG', message, step: o.step, fix: 'name the step without slashes' })
   }

@@ -142,7 +142,7 @@ function statOf(path: string): ReturnType<typeof statSync> {
 
 function real(path: string): string {
   try {
-    return realpathSync(path === '' ? '.' : path)
+    return realpathSync.native(path === '' ? '.' : path)
   } catch (error) {
     throw fault(error, { verb: 'read', path })
   }
