@@ -31,7 +31,7 @@ function entryFor(version, { os, cpu, libc }, dev) {
 
 /** The entry that Node would find for `name` from the package at `from`, or undefined. */
 function resolved(from, name) {
-  for (let folder = from; ; ) {
+  for (let folder = from; ;) {
     const place = `${folder === '' ? '' : `${folder}/`}node_modules/${name}`
     if (place in lock.packages) return lock.packages[place]
     if (folder === '') return undefined

@@ -18,7 +18,8 @@ const packages = [
   { folder: 'packages/cli', types: false },
 ]
 /** What a tarball may hold; all else is there by mistake. */
-const expected = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/[\w-]+\.(js|json)|(dist|src)\/.+\.(c?js|d\.ts|ts|js\.map|d\.ts\.map))$/
+const expected =
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/[\w-]+\.(js|json)|(dist|src)\/.+\.(c?js|d\.ts|ts|js\.map|d\.ts\.map))$/
 
 let failures = 0
 const destination = mkdtempSync(join(tmpdir(), 'in-toto-packages-'))

@@ -27,7 +27,8 @@ for (const name of people.slice(0, 3)) cpSync(join(keys, `${name}.pub`), join(pr
 
 chapter('The layout', 'the owner says who may do which step, by which command, and what must match what')
 const functionaries = ['in-toto/alice.pub', ...['build', 'test', 'package'].map((step) => `${step}=in-toto/ci.pub`)]
-const plan = ['--preset', 'npm', '--main', 'dist/index.html', '--functionary', ...functionaries, '--expires', '90']
+const commands = ['build=vite build', 'test=node --test', 'package=npm pack']
+const plan = ['--preset', 'npm', '--main', 'dist/index.html', '--step', ...commands, '--functionary', ...functionaries]
 run(project, ['intoto', 'layout', 'new', ...plan, '--sign-with', '../keys/owner'])
 git(project, 'init', '--quiet', '--initial-branch=main')
 git(project, 'add', '--all')
@@ -103,7 +104,9 @@ for (const [index, refusal] of refusals.entries()) {
   rmSync(dir, { recursive: true })
 }
 
-done(`One chain accepted, four refused with the reason, in ${Math.round((Date.now() - begin) / 1000)} seconds. Everything made here is gone again.`)
+done(
+  `One chain accepted, four refused with the reason, in ${Math.round((Date.now() - begin) / 1000)} seconds. Everything made here is gone again.`,
+)
 
 function source(dir) {
   run(dir, ['intoto', 'record', 'source', '-n', 'source'], { env: as('alice'), show: inToto })

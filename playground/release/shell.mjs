@@ -37,12 +37,19 @@ export function lines(text) {
   return stripVTControlCharacters(text).split('\n')
 }
 
+/** A command as one would type it; a long one is broken before its flags. */
+function typed(command) {
+  const words = command.map((word) => (/\s/.test(word) ? `'${word}'` : word))
+  const line = words.join(' ')
+  return line.length < 110 ? line : words.map((word) => (word.startsWith('--') ? `\\\n      ${word}` : word)).join(' ')
+}
+
 /**
  * Runs a command with the project's own bins in front. `show`: which lines of its output are printed; null prints not even the command.
  * Answers with its exit code and all it printed; a code other than 0 ends the demo unless `anyStatus`.
  */
 export function run(cwd, command, { env = {}, show = /^/, anyStatus = false } = {}) {
-  if (show !== null) note(command.join(' '))
+  if (show !== null) note(typed(command))
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)))
   const path = [join(cwd, 'node_modules/.bin'), join(cwd, '../app/node_modules/.bin'), process.env.PATH].join(delimiter)
   const { status, stdout, stderr, error } = spawnSync(command[0], command.slice(1), {
@@ -53,7 +60,8 @@ export function run(cwd, command, { env = {}, show = /^/, anyStatus = false } = 
     shell: process.platform === 'win32',
   })
   const text = `${stderr ?? ''}${stdout ?? ''}`
-  if (error !== undefined || (status !== 0 && !anyStatus)) fail(`"${command.join(' ')}" ended with ${error?.message ?? status}`, { text })
-  if (show !== null) for (const line of text.trimEnd().split('\n')) if (show.test(stripVTControlCharacters(line))) console.log(`    ${line}`.trimEnd())
+  if (error !== undefined || (status !== 0 && !anyStatus)) fail(`"${typed(command)}" ended with ${error?.message ?? status}`, { text })
+  if (show !== null)
+    for (const line of text.trimEnd().split('\n')) if (show.test(stripVTControlCharacters(line))) console.log(`    ${line}`.trimEnd())
   return { status, text: stripVTControlCharacters(text) }
 }
