@@ -7,8 +7,43 @@ import type { Peer } from './peer.ts'
 import type { Random } from './random.ts'
 
 const letters = [
-  'a', 'Z', '0', '9', '10', '"', '\\', '/', '\0', '\u0001', '\n', '\r', '\t', '\u001f', ' ', '\u007f', '\u0080', 'é', 'e\u0301', '\u2028', '\u2029', '\ud7ff', '\ue000', '\uff5e',
-  '\ufeff', '\ufffd', '\uffff', '\u{10000}', '😀', '\u{10ffff}', '<', '>', '&', '__proto__', 'constructor', '\\u0041', "'",
+  'a',
+  'Z',
+  '0',
+  '9',
+  '10',
+  '"',
+  '\\',
+  '/',
+  '\0',
+  '\u0001',
+  '\n',
+  '\r',
+  '\t',
+  '\u001f',
+  ' ',
+  '\u007f',
+  '\u0080',
+  'é',
+  'e\u0301',
+  '\u2028',
+  '\u2029',
+  '\ud7ff',
+  '\ue000',
+  '\uff5e',
+  '\ufeff',
+  '\ufffd',
+  '\uffff',
+  '\u{10000}',
+  '😀',
+  '\u{10ffff}',
+  '<',
+  '>',
+  '&',
+  '__proto__',
+  'constructor',
+  '\\u0041',
+  "'",
 ]
 
 function text(random: Random): string {
@@ -16,8 +51,21 @@ function text(random: Random): string {
 }
 
 function integer(random: Random, safe: boolean): number | bigint {
-  const small = random.pick([0, 1, -1, 255, 2 ** 31, -(2 ** 31), 2 ** 32, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER, random.below(2 ** 31)])
-  return safe || random.chance(0.7) ? small : random.pick([2n ** 53n, 2n ** 53n + 1n, -(2n ** 63n), 2n ** 64n, 10n ** 40n, -(10n ** 25n) + 7n])
+  const small = random.pick([
+    0,
+    1,
+    -1,
+    255,
+    2 ** 31,
+    -(2 ** 31),
+    2 ** 32,
+    Number.MAX_SAFE_INTEGER,
+    Number.MIN_SAFE_INTEGER,
+    random.below(2 ** 31),
+  ])
+  return safe || random.chance(0.7)
+    ? small
+    : random.pick([2n ** 53n, 2n ** 53n + 1n, -(2n ** 63n), 2n ** 64n, 10n ** 40n, -(10n ** 25n) + 7n])
 }
 
 function value(random: Random, depth: number, safe: boolean): JsonValue {
@@ -38,7 +86,10 @@ const batch = 500
 export async function compareCanonical(random: Random, count: number, peers: { python: Peer; go: Peer }): Promise<void> {
   for (let done = 0; done < count; done += batch) {
     // Go reads numbers as float64, so it is asked about small ones only.
-    for (const { peer, safe } of [{ peer: peers.python, safe: false }, { peer: peers.go, safe: true }]) {
+    for (const { peer, safe } of [
+      { peer: peers.python, safe: false },
+      { peer: peers.go, safe: true },
+    ]) {
       const values = Array.from({ length: safe ? batch / 10 : batch }, () => value(random, 0, safe))
       const answer = await peer.askText('canonical', { values: stringifyJson(values) })
       if (!answer.ok) throw new Error(`${peer.name}: ${answer.message}`)

@@ -39,6 +39,12 @@ def verify(dir, layout, keys, links, substitute=None):
     return {}
 
 
+def load(path):
+    """Whether a file of metadata can be read at all."""
+    Metadata.load(path).get_payload()
+    return {}
+
+
 def canonical(values):
     """The canonical JSON of each value, as hex of its UTF-8."""
     return {"hex": [encode_canonical(value).encode("utf-8").hex() for value in values]}
@@ -78,7 +84,7 @@ def record(dir, name, key, materials, products, command, format):
         os.chdir(HOME)
 
 
-OPERATIONS = {f.__name__: f for f in (verify, canonical, keyid, key, sign, record)}
+OPERATIONS = {f.__name__: f for f in (verify, load, canonical, keyid, key, sign, record)}
 
 
 def main():

@@ -73,6 +73,12 @@ func verify(r request) (answer, error) {
 	return answer{}, err
 }
 
+// Whether a file of metadata can be read at all.
+func load(r request) (answer, error) {
+	_, err := intoto.LoadMetadata(r.Path)
+	return answer{}, err
+}
+
 // The canonical JSON of each value, as hex of its UTF-8.
 func canonical(r request) (answer, error) {
 	out := make([]string, len(r.Values))
@@ -168,7 +174,7 @@ func record(r request) (answer, error) {
 }
 
 var operations = map[string]func(request) (answer, error){
-	"verify": verify, "canonical": canonical, "keyid": keyid, "key": key, "sign": sign, "record": record,
+	"verify": verify, "load": load, "canonical": canonical, "keyid": keyid, "key": key, "sign": sign, "record": record,
 }
 
 // The library panics on some metadata; its own command would end with a trace, so a panic is a "no" with a name.

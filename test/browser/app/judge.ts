@@ -1,0 +1,52 @@
+/**
+ * Verifies chains handed over as JSON, with nothing but the portable face of the library. Runs in Node, in a page and in a worker, and must do
+ * exactly the same in each.
+ */
+import { decodeMetadata, fromBase64, importKey, InTotoError, judge, memoryLinks } from 'intoto'
+
+/** A chain as JSON: bytes in base64. */
+export interface PackedChain {
+  name: string
+  layout: string
+  /** Owners' public keys in PEM form. */
+  keys: string[]
+  links: Record<string, string>
+  parameters?: Record<string, string>
+}
+
+/** What came out: the Report, or the error that kept it from being made. */
+export interface Outcome {
+  name: string
+  report?: unknown
+  error?: unknown
+}
+
+/** Integers beyond 2^53 are part of a summary, and no part of JSON as JavaScript writes it. */
+const asJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v)))
+
+async function judgeOne(chain: PackedChain): Promise<Outcome> {
+  const { name, parameters } = chain
+  try {
+    const layout = decodeMetadata(fromBase64(chain.layout), { what: 'layout' })
+    const keys = await Promise.all(chain.keys.map((pem) => importKey(pem)))
+    const links = memoryLinks(Object.fromEntries(Object.entries(chain.links).map(([path, bytes]) => [path, fromBase64(bytes)])))
+    const report = await judge(layout, {
+      keys,
+      links,
+      now: new Date('2026-01-01T00:00:00Z'),
+      trace: true,
+      ...(parameters && { parameters }),
+    })
+    return { name, report: asJson(report) }
+  } catch (error) {
+    if (error instanceof InTotoError) return { name, error: asJson(error.problem) }
+    return { name, error: String(error) }
+  }
+}
+
+/** The outcomes in the order of the chains. */
+export async function judgeAll(chains: readonly PackedChain[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = []
+  for (const chain of chains) outcomes.push(await judgeOne(chain))
+  return outcomes
+}
