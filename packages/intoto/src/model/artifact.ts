@@ -69,11 +69,10 @@ export function collisions(artifacts: Artifacts): [string, string][] {
   const seen = new Map<string, string>()
   const pairs: [string, string][] = []
   for (const name of names) {
-    for (const reading of new Set([cleanName(name), cleanPath(name)])) {
-      const other = seen.get(reading)
-      if (other === undefined) seen.set(reading, name)
-      else if (other !== name) pairs.push([other, name])
-    }
+    const readings = new Set([cleanName(name), cleanPath(name)])
+    const other = [...readings].map((reading) => seen.get(reading)).find((found) => found !== undefined)
+    if (other !== undefined) pairs.push([other, name])
+    for (const reading of readings) if (!seen.has(reading)) seen.set(reading, name)
   }
   return pairs
 }
