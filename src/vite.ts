@@ -45,7 +45,7 @@ export default function inToto(options: Options = {}): Plugin {
         watch: this.meta.watchMode || Boolean(build.watch),
         preserveSymlinks: resolution.preserveSymlinks,
         alias: aliasResolver(resolution.alias, [config.publicDir, config.root]),
-        hidesAssets: /^[56]\./.test(version),
+        searched: /^[56]\./.test(version) ? /\.(?:html|[cm]?[jt]sx?|css|scss|sass|less|styl|stylus|pcss|vue|svelte|astro)$/ : /\.html$/,
         log: { info: (line) => config.logger.info(`[in-toto] ${line}`), warn: (line) => config.logger.warn(`[in-toto] ${line}`) },
       })
       if (run === undefined) return null

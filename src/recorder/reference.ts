@@ -24,12 +24,12 @@ export function composedStyles(files: Iterable<string>, alias?: Resolve): Set<st
   return found
 }
 
-/** Assets that `url(…)` in styles and `new URL('…', import.meta.url)` in modules point to. */
+/** Assets that `url(…)` in styles, `new URL('…', import.meta.url)` in modules and the attributes of HTML elements point to. */
 export function referredAssets(files: Iterable<string>, alias?: Resolve): Set<string> {
   const found = new Set<string>()
   for (const file of files) {
-    if (!/\.(?:[cm]?[jt]sx?|css|scss|sass|less|styl|stylus|pcss|vue|svelte|astro|html)$/.test(file)) continue
-    for (const specifier of specifiers(textOf(file))) {
+    const text = textOf(file)
+    for (const specifier of file.endsWith('.html') ? [...specifiers(text), ...attributes(text)] : specifiers(text)) {
       const path = locate(specifier, file, alias)
       if (path !== undefined) found.add(path)
     }
@@ -40,6 +40,20 @@ export function referredAssets(files: Iterable<string>, alias?: Resolve): Set<st
 function* specifiers(text: string): Generator<string> {
   for (const [, , quoted, bare] of text.matchAll(/\burl\(\s*(?:(['"])(.+?)\1|([^'")\s]+))\s*\)/g)) yield quoted ?? bare ?? ''
   for (const [, , path = ''] of text.matchAll(/\bnew\s+URL\(\s*(['"`])(.+?)\1\s*,\s*import\.meta\.url/g)) yield path
+}
+
+/** Elements that load what they point to (HTML Living Standard); an anchor does not. */
+const loading = /<(?:audio|embed|image|img|input|link|meta|object|script|source|track|use|video)\b(?:"[^"]*"|'[^']*'|[^'">])*>/gi
+const attribute = /\s(src|srcset|href|xlink:href|imagesrcset|poster|data|content)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))/gi
+
+function* attributes(html: string): Generator<string> {
+  for (const [element] of html.matchAll(loading)) {
+    for (const [, name = '', double, single, bare] of element.matchAll(attribute)) {
+      const value = double ?? single ?? bare ?? ''
+      if (name.toLowerCase().endsWith('srcset')) for (const candidate of value.split(',')) yield candidate.trim().split(/\s/, 1)[0] ?? ''
+      else yield value.trim()
+    }
+  }
 }
 
 /** Relative first, as style sheets mean it; then by alias, then as a path in a package. */

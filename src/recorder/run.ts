@@ -32,8 +32,8 @@ export interface Host {
   readonly preserveSymlinks?: boolean
   /** How the bundler finds what style sheets refer to, beyond relative paths. */
   readonly alias?: Resolve
-  /** Whether it inlines assets without naming them, so that sources must be searched for them. */
-  readonly hidesAssets?: boolean
+  /** Sources of which it inlines assets without naming them, so that they must be searched for references. */
+  readonly searched?: RegExp
   readonly log: Log
 }
 
@@ -204,7 +204,14 @@ export class RecordingRun implements Run {
     if (script !== undefined && isWithin(session.root.real, script)) this.files(importedFiles(script))
     const found = [...record.materials.keys()]
     this.files(composedStyles(found, this.#host.alias))
-    if (this.#host.hidesAssets === true) this.files(referredAssets(found, this.#host.alias))
+    const { searched } = this.#host
+    if (searched !== undefined)
+      this.files(
+        referredAssets(
+          found.filter((file) => searched.test(file)),
+          this.#host.alias,
+        ),
+      )
     this.files(tsconfigFiles(found))
     this.files(packageFiles(found))
     this.files(packageFiles([join(session.root.real, 'x')]))

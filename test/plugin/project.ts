@@ -1,0 +1,201 @@
+/**
+ * A project on disk that is built by a real bundler in a process of its own, so that exit hooks, exit codes and the environment are real. Used by
+ * all tests of the plugin. It holds the built plugin (`npm run build`), not its sources.
+ */
+import { execFile } from 'node:child_process'
+import { createHash, generateKeyPairSync } from 'node:crypto'
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { decodeMetadata, hasSignature, importKey, isLink, type Link } from 'intoto'
+import { afterAll } from 'vitest'
+
+const repository = fileURLToPath(new URL('../../', import.meta.url))
+const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url))
+const place = realpathSync(mkdtempSync(join(tmpdir(), 'in-toto-plugin-')))
+afterAll(() => rmSync(place, { recursive: true, force: true }))
+
+/** Vite as the root package installs it, by alias. */
+export const vites = ['vite', 'vite7', 'vite6', 'vite5'] as const
+/** Bundlers of which one test each suffices: both engines, the oldest Vite, plain Rollup. */
+export const engines = ['vite', 'vite5', 'rollup'] as const
+export type Bundler = (typeof vites)[number] | 'rollup'
+
+const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+
+/** The key of all tests here, as PEM. */
+export const keyPem: string = privateKey.export({ type: 'pkcs8', format: 'pem' })
+export const keyFile: string = join(place, 'key.pem')
+writeFileSync(keyFile, keyPem, { mode: 0o600 })
+export const key = await importKey(publicKey.export({ type: 'spki', format: 'pem' }))
+export const linkName = `build.${key.keyid.slice(0, 8)}.link`
+
+/** How a process ended. */
+export interface Ended {
+  code: number
+  stdout: string
+  stderr: string
+  /** Both streams, for texts that bundlers print on either. */
+  text: string
+}
+
+/** A folder with a package in it. */
+export class Project {
+  readonly dir: string
+
+  constructor(name: string, bundler: Bundler, fixture?: string) {
+    this.dir = mkdtempSync(join(place, `${name}-`))
+    if (fixture === undefined) this.write('package.json', JSON.stringify({ name, version: '1.0.0', type: 'module' }))
+    else cpSync(join(fixtures, fixture), this.dir, { recursive: true })
+    mkdirSync(this.path('node_modules/.bin'), { recursive: true })
+    if (existsSync(this.path('vendor'))) {
+      for (const dependency of readdirSync(this.path('vendor')))
+        cpSync(this.path('vendor', dependency), this.path('node_modules', dependency), { recursive: true })
+      rmSync(this.path('vendor'), { recursive: true })
+    }
+    // Workspaces are links into the project, as package managers make them.
+    if (existsSync(this.path('packages'))) {
+      for (const name of readdirSync(this.path('packages'))) symlinkSync(join('../packages', name), this.path('node_modules', name))
+    }
+    const vite = bundler === 'rollup' ? 'vite' : bundler
+    this.#install('vite', `node_modules/${vite}`, 'bin/vite.js')
+    this.#install('rollup', 'node_modules/rollup', 'dist/bin/rollup')
+    this.#install('unplugin-in-toto', '.')
+  }
+
+  path(...parts: string[]): string {
+    return join(this.dir, ...parts)
+  }
+
+  write(name: string, text: string | Uint8Array): void {
+    mkdirSync(dirname(this.path(name)), { recursive: true })
+    writeFileSync(this.path(name), text)
+  }
+
+  read(name: string): string {
+    return readFileSync(this.path(name), 'utf8')
+  }
+
+  /** Runs `node` with these arguments in the project; no variable of the outer process but PATH reaches it. */
+  node(args: readonly string[], env: Record<string, string | undefined> = {}): Promise<Ended> {
+    return this.#execute(process.execPath, args, env)
+  }
+
+  /** Runs a bundler's own command. */
+  bin(name: 'vite' | 'rollup', args: readonly string[], env: Record<string, string | undefined> = {}): Promise<Ended> {
+    return this.node([this.path('node_modules/.bin', name), ...args], env)
+  }
+
+  /** Runs a module of this text as a script of the project. */
+  script(text: string, env: Record<string, string | undefined> = {}): Promise<Ended> {
+    this.write('build.mjs', text)
+    return this.node(['build.mjs'], env)
+  }
+
+  /** The same, with the list of files that the process and its children opened for reading, by name below the project. */
+  async traced(args: readonly string[], env: Record<string, string | undefined> = {}): Promise<Set<string>> {
+    const log = join(place, `${basename(this.dir)}.trace`)
+    const { code, text } = await this.#execute(
+      'strace',
+      ['-f', '-qq', '-e', 'trace=open,openat', '-o', log, process.execPath, ...args],
+      env,
+    )
+    if (code !== 0) throw new Error(`traced process ended with ${code}: ${text}`)
+    return openedBelow(this.dir, log)
+  }
+
+  /** Names of the files below a folder of the project, sorted. */
+  files(folder: string): string[] {
+    const path = this.path(folder)
+    if (!existsSync(path)) return []
+    const found = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+    return found.map((entry) => join(entry.parentPath, entry.name).slice(this.dir.length + 1)).sort()
+  }
+
+  /** Every link in the project, wherever it lies. */
+  links(folder = '.'): string[] {
+    return this.files(folder).filter((name) => name.endsWith('.link'))
+  }
+
+  /** The link of the build, after its signature was checked with the test's key. */
+  async link(name = `dist/${linkName}`): Promise<Link> {
+    const metadata = decodeMetadata(readFileSync(this.path(name)))
+    if (!(await hasSignature(metadata, key))) throw new Error(`${name} is not signed by the test's key`)
+    if (!isLink(metadata.payload)) throw new Error(`${name} is no link`)
+    return metadata.payload
+  }
+
+  #install(name: string, from: string, bin?: string): void {
+    symlinkSync(join(repository, from), this.path('node_modules', name))
+    if (bin !== undefined) symlinkSync(join('..', name, bin), this.path('node_modules/.bin', name))
+  }
+
+  #execute(file: string, args: readonly string[], env: Record<string, string | undefined>): Promise<Ended> {
+    const clean = { PATH: process.env['PATH'], HOME: place, NO_COLOR: '1', NODE_ENV: undefined, INTOTO_KEY_FILE: keyFile, ...env }
+    return new Promise((done) => {
+      execFile(file, args, { cwd: this.dir, env: clean, maxBuffer: 1 << 26, timeout: 60_000 }, (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 255
+        done({ code, stdout, stderr, text: stdout + stderr })
+      })
+    })
+  }
+}
+
+/** Regular files below a folder that a trace shows as opened for reading. */
+function openedBelow(dir: string, log: string): Set<string> {
+  const opened = new Set<string>()
+  for (const line of readFileSync(log, 'utf8').split('\n')) {
+    const [, path = '', flags = ''] = /\bopen(?:at)?\((?:AT_FDCWD, )?"((?:[^"\\]|\\.)*)", ([A-Z_|]+)/.exec(line) ?? []
+    if (path === '' || /O_DIRECTORY|O_WRONLY|O_CREAT/.test(flags) || /= -1 /.test(line)) continue
+    const absolute = path.startsWith('/') ? path : join(dir, path)
+    if (!lstatSync(absolute, { throwIfNoEntry: false })) continue
+    const real = realpathSync(absolute)
+    if (real.startsWith(`${dir}/`) && lstatSync(real).isFile()) opened.add(real.slice(dir.length + 1))
+  }
+  return opened
+}
+
+/** SHA-256 of a file, computed apart from the code under test. */
+export function sha256(path: string): string {
+  return createHash('sha256').update(readFileSync(path)).digest('hex')
+}
+
+/** Source of a script that builds `src/main.js` as a library with each of the bundlers; `plugins` and `more` are source texts. */
+export function librarySource(bundler: Bundler, o: { plugins?: string; options?: string; before?: string; after?: string } = {}): string {
+  const { plugins = '', options = '', before = '', after = '' } = o
+  const build =
+    bundler === 'rollup'
+      ? `import { rollup } from 'rollup'
+import inToto from 'unplugin-in-toto/rollup'
+const build = async (root = '.') => {
+  process.chdir(root)
+  const bundle = await rollup({ input: 'src/main.js', plugins: [inToto({${options}}), ${plugins}] })
+  try { await bundle.write({ dir: 'dist', format: 'es' }) } finally { await bundle.close() }
+}`
+      : `import { build as vite } from 'vite'
+import inToto from 'unplugin-in-toto/vite'
+const build = (root = '.') => vite({ root, logLevel: 'warn', configFile: false, plugins: [inToto({${options}}), ${plugins}],
+  build: { lib: { entry: 'src/main.js', formats: ['es'], fileName: 'main' } } })`
+  return `import fs from 'node:fs'\n${build}\n${before}\nawait build()\n${after}\n`
+}
+
+/** A project whose `src/main.js` imports `src/part.js`. */
+export function smallProject(name: string, bundler: Bundler): Project {
+  const project = new Project(name, bundler)
+  project.write('src/main.js', `import { part } from './part.js'\nexport const main = part + 1\n`)
+  project.write('src/part.js', `export const part = 41\n`)
+  return project
+}
