@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, verify as nodeVerify, type KeyObject } from 'node:crypto'
 import { fromHex, generateKeyPair, importKey, importSigner, importSignerSync, toHex, utf8, verifySignature, type KeyPairType } from 'intoto'
 import { describe, expect, it } from 'vitest'
 import { writePem } from '../../packages/intoto/src/encoding/pem.ts'
@@ -60,6 +60,21 @@ describe('generateKeyPair', () => {
 })
 
 describe('importSigner', () => {
+  it('signs with RSA by the scheme it is told, which Sigstore’s tools need, and verifies under that scheme alone', async () => {
+    const { privatePem, publicPem } = await made.get('rsa')!
+    const signer = await importSigner(privatePem, { scheme: 'rsa-pkcs1v15-sha256' })
+    const signature = await signer.sign(data)
+    expect(signer.key.scheme).toBe('rsa-pkcs1v15-sha256')
+    expect(nodeVerify('sha256', data, createPublicKey(publicPem), signature)).toBe(true)
+    expect(await verifySignature(signer.key, data, signature)).toBe(true)
+    expect(await verifySignature(await importKey(publicPem), data, signature)).toBe(false)
+  })
+
+  it('refuses a scheme of another key type', async () => {
+    const { privatePem } = await made.get('ed25519')!
+    for (const scheme of ['rsa-pkcs1v15-sha256', 'hmac', '__proto__']) await refusal('E_KEY', () => importSigner(privatePem, { scheme }))
+  })
+
   it('signs Ed25519 as RFC 8032 does', async () => {
     // RFC 8032, 7.1, test 2
     const seed = '4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb'

@@ -16,7 +16,7 @@ export { fromBase64, fromHex, fromUtf8, toBase64, toHex, utf8 } from './encoding
 export { canonicalJson } from './encoding/canonical.ts'
 export { defaultLimits, emptyRecord, parseJson, stringifyJson, type JsonObject, type JsonValue, type Limits } from './encoding/json.ts'
 export { importKey, keyidFor, keyids, keyMaterial, sameKey, toLayoutKey, verifySignature, type Key } from './keys/key.ts'
-export { generateKeyPair, importSigner, importSignerSync, type KeyOptions, type KeyPairType, type Signer } from './keys/signer.ts'
+export { generateKeyPair, importSigner, importSignerSync, type KeyOptions, type KeyPairType, type Signer, type SignerOptions } from './keys/signer.ts'
 export { addSignature, decodeMetadata, encodeMetadata, hasSignature, sign, signersOf, signSync } from './metadata/metadata.ts'
 export type { DecodeOptions, Metadata, Payload, SignOptions } from './metadata/metadata.ts'
 export type { Signature } from './metadata/signature.ts'

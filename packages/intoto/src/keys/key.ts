@@ -57,9 +57,9 @@ function rsaMaterial(der: Uint8Array): PublicMaterial {
   }
 }
 
-/** The key object of a public key under its default scheme, with Python's id. */
-export function keyFromMaterial(material: PublicMaterial): Key {
-  const source = sourceOf(material, defaultScheme(material.keytype, material.curve))
+/** The key object of a public key, under the default scheme of its type unless another is given, with Python's id. */
+export function keyFromMaterial(material: PublicMaterial, scheme: string = defaultScheme(material.keytype, material.curve)): Key {
+  const source = sourceOf(material, scheme)
   return { keyid: deriveKeyid(source, 'python'), ...source }
 }
 

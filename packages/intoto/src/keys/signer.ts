@@ -27,22 +27,32 @@ export interface KeyOptions {
   password?: string | undefined
 }
 
+/** How a private key becomes a signer. */
+export interface SignerOptions extends KeyOptions {
+  /**
+   * Another scheme than the key type's own. RSA keys sign by PSS, as both in-toto tools do; tools of the Sigstore family check
+   * `rsa-pkcs1v15-sha256` alone.
+   */
+  scheme?: string | undefined
+}
+
 /**
  * A signer from a private key in PEM form: PKCS#8, also encrypted, PKCS#1, SEC1.
- * @throws E_KEY when the text is no usable private key or the password is missing or wrong; E_UNSUPPORTED for encryptions the platform lacks
+ * @throws E_KEY when the text is no usable private key, the password is missing or wrong, or the scheme is not one of its type; E_UNSUPPORTED for
+ * encryptions the platform lacks
  */
-export async function importSigner(pem: string, options: KeyOptions = {}): Promise<Signer> {
+export async function importSigner(pem: string, options: SignerOptions = {}): Promise<Signer> {
   const { der, encrypted } = readPrivatePem(pem)
   const pkcs8 = encrypted ? await decrypt(der, needed(options.password)).catch(wrongPassword) : der
-  const algorithm = privateAlgorithm(pkcs8)
-  return signerOf(algorithm, await importPrivate(algorithm, pkcs8).catch(unusable))
+  const { algorithm, scheme } = privateAlgorithm(pkcs8, options.scheme)
+  return signerOf(algorithm, scheme, await importPrivate(algorithm, pkcs8).catch(unusable))
 }
 
 /**
  * The same at once; in Node for all keys, elsewhere for unencrypted Ed25519 keys.
  * @throws E_KEY as `importSigner`; E_UNSUPPORTED where the platform has no synchronous way
  */
-export function importSignerSync(pem: string, options: KeyOptions = {}): Signer {
+export function importSignerSync(pem: string, options: SignerOptions = {}): Signer {
   const { der, encrypted } = readPrivatePem(pem)
   let pkcs8 = der
   if (encrypted) {
@@ -53,9 +63,9 @@ export function importSignerSync(pem: string, options: KeyOptions = {}): Signer 
       wrongPassword(error)
     }
   }
-  const algorithm = privateAlgorithm(pkcs8)
+  const { algorithm, scheme } = privateAlgorithm(pkcs8, options.scheme)
   try {
-    return signerOf(algorithm, importPrivateSync(algorithm, pkcs8))
+    return signerOf(algorithm, scheme, importPrivateSync(algorithm, pkcs8))
   } catch (error) {
     return unusable(error)
   }
@@ -75,15 +85,16 @@ function unusable(error: unknown): never {
   throw error instanceof InTotoError ? error : damaged()
 }
 
-function privateAlgorithm(pkcs8: Uint8Array): Algorithm {
+function privateAlgorithm(pkcs8: Uint8Array, wanted: string | undefined): { algorithm: Algorithm; scheme: string } {
   const { keytype, curve } = readPkcs8(pkcs8)
-  const algorithm = algorithmOf(keytype, defaultScheme(keytype, curve), curve)
-  if (algorithm === undefined) throw damaged()
-  return algorithm
+  const scheme = wanted ?? defaultScheme(keytype, curve)
+  const algorithm = algorithmOf(keytype, scheme, curve)
+  if (algorithm !== undefined) return { algorithm, scheme }
+  throw badKey(`a key of type ${keytype} does not sign by ${JSON.stringify(scheme)}`, 'leave the scheme out, or use another key')
 }
 
-function signerOf(algorithm: Algorithm, secret: PrivateKey): Signer {
-  const key = keyFromMaterial(readSpki(secret.spki))
+function signerOf(algorithm: Algorithm, scheme: string, secret: PrivateKey): Signer {
+  const key = keyFromMaterial(readSpki(secret.spki), scheme)
   const outward = algorithm.name === 'ECDSA' ? ecdsaToDer : (signature: Uint8Array): Uint8Array => signature
   const signer: Signer = { key, sign: async (data) => outward(await secret.sign(data)) }
   if (secret.signSync === undefined) return signer

@@ -41,11 +41,19 @@ function spki(key: Key): Buffer {
   return Buffer.from(base64, 'base64')
 }
 
+/** How Sigstore's tools check RSA keys; a bundle names no scheme. */
+const rsaScheme = 'rsa-pkcs1v15-sha256'
+
 /**
  * The bundle of one signer. Its one signature has an empty key id: cosign refuses any other, and the id is no part of what is signed.
- * @throws InTotoError E_UNSUPPORTED: not a Statement in an envelope; E_SIGNATURE: this key has not signed it
+ * @throws InTotoError E_UNSUPPORTED: not a Statement in an envelope, or an RSA signature by PSS, which Sigstore's tools do not check; E_SIGNATURE: this
+ * key has not signed it
  */
 export async function toBundle(metadata: Metadata, key: Key): Promise<Uint8Array> {
+  if (key.keytype === 'rsa' && key.scheme !== rsaScheme) {
+    const message = `Sigstore's tools check RSA signatures as ${rsaScheme} alone, and key ${key.keyid.slice(0, 8)} signs by ${key.scheme}`
+    throw new InTotoError({ code: 'E_UNSUPPORTED', message, fix: `load the signing key with the scheme "${rsaScheme}", or use an Ed25519 or ECDSA key` })
+  }
   if (metadata.format !== 'dsse' || !isStatement(metadata.payload)) {
     const message = 'a Sigstore bundle holds a Statement in a DSSE envelope, and this is a classic link or layout'
     throw new InTotoError({ code: 'E_UNSUPPORTED', message, fix: 'make a Statement of it first: intoto provenance --predicate link' })
@@ -82,12 +90,16 @@ export function readBundle(bytes: Uint8Array, what = 'bundle'): Bundle {
 }
 
 /**
- * The Statement of a bundle that one of these keys signed. The bundle's own hint is not asked.
+ * The Statement of a bundle that one of these keys signed. The bundle's own hint is not asked; RSA keys are tried under Sigstore's scheme as well as
+ * under their own.
  * @throws InTotoError those of readBundle; E_SIGNATURE when none of the keys signed it
  */
 export async function verifyBundle(bytes: Uint8Array, keys: readonly Key[]): Promise<{ statement: Statement; key: Key }> {
   const { metadata, keyless } = readBundle(bytes)
-  for (const key of keys) if (await hasSignature(metadata, key)) return { statement: metadata.payload, key }
+  for (const key of keys) {
+    const schemes = key.keytype === 'rsa' ? [key, { ...key, scheme: rsaScheme }] : [key]
+    for (const each of schemes) if (await hasSignature(metadata, each)) return { statement: metadata.payload, key }
+  }
   const message = keyless ? 'the bundle is signed by a certificate, not by a key' : 'the bundle is signed by none of the given keys'
   const fix = keyless ? 'give a trusted root and the identity to expect' : 'give the public key of whoever made it, or do not trust it'
   throw new InTotoError({ code: 'E_SIGNATURE', message, fix })
