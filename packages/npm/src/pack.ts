@@ -3,7 +3,7 @@
  * link is theirs.
  */
 import { createHash } from 'node:crypto'
-import { realpathSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { basename, join, relative, sep } from 'node:path'
 import { artifactName, createLink, InTotoError, type Artifacts, type DigestMap, type Link } from 'intoto'
 import { hashFile, printable } from 'intoto/node'
@@ -90,7 +90,7 @@ function materialName(file: PackedFile, o: PackOptions): string {
 function sameOnDisk(file: PackedFile, o: PackOptions, tarball: string): DigestMap {
   const path = join(o.folder, packedPath(file))
   const packed = createHash('sha256').update(file.bytes).digest('hex')
-  const { sha256 } = hashFile(path)
+  const sha256 = existsSync(path) ? hashFile(path).sha256 : 'absent'
   if (sha256 === packed) return digestMap(sha256)
   const message = `${printable(packedPath(file))} in ${printable(tarball)} is not the file on disk`
   const evidence = { expected: { text: sha256, from: path, label: 'on disk' }, actual: { text: packed, from: tarball, label: 'packed' } }

@@ -1,0 +1,176 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import type { Inspection, Link } from 'intoto'
+import { inspectIn, type InspectOptions } from 'intoto/node'
+import { folder, problemOf, script } from './place.ts'
+
+const posix = process.platform !== 'win32'
+const sha256 = (content: string): string => createHash('sha256').update(content).digest('hex')
+const inspection = (run: string[]): Inspection => ({ _type: 'inspection', name: 'unpack', run, expected_materials: [], expected_products: [] })
+const js = (code: string, ...args: string[]): Inspection => inspection([process.execPath, '-e', code, ...args])
+const closers: (() => void)[] = []
+
+afterAll(() => {
+  for (const close of closers) close()
+})
+
+async function inspect(at: string, what: Inspection, o: InspectOptions & { linkFiles?: string[] } = {}): Promise<Link> {
+  const run = inspectIn(at, o)
+  closers.push(run.close)
+  return await run(what, { linkFiles: o.linkFiles ?? [] })
+}
+
+/** Private folders that are left, by whichever test. */
+const privateFolders = (): string[] => readdirSync(realpathSync(tmpdir())).filter((name) => name.startsWith('intoto-inspection-'))
+
+describe('inspectIn', () => {
+  it('records everything before and after, and excludes nothing by its name', async () => {
+    const names = ['evil.link.js', 'x.js~', '.git/HEAD', 'node_modules/a.js', 'y.pyc', 'other.0a1b2c3d.link', '.build.0a1b2c3d.link-unfinished']
+    const at = folder(Object.fromEntries(names.map((name) => [name, name])))
+    const link = await inspect(at, js(`require('fs').writeFileSync('made', 'm')`))
+    expect(Object.keys(link.materials).sort()).toEqual(names.sort())
+    expect(Object.keys(link.products).sort()).toEqual([...names, 'made'].sort())
+    expect(link.products['made']).toEqual({ sha256: sha256('m') })
+    expect([link.name, link.byproducts['return-value'], link.command[0]]).toEqual(['unpack', 0, process.execPath])
+    expect(readdirSync(at)).not.toContain('unpack.link')
+  })
+
+  it('leaves out exactly the link files that were loaded', async () => {
+    const at = folder({ 'build.0a1b2c3d.link': '1', 'sub/build.0a1b2c3d.link': '2', 'test.77aa0c31.link': '3' })
+    symlinkSync('build.0a1b2c3d.link', join(at, 'also'))
+    const link = await inspect(at, js(''), { linkFiles: [join(at, 'build.0a1b2c3d.link'), join(at, 'absent')] })
+    expect(Object.keys(link.materials).sort()).toEqual(['sub/build.0a1b2c3d.link', 'test.77aa0c31.link'])
+  })
+
+  it('runs in a private folder that holds the product alone, and removes it', async () => {
+    const at = folder({ 'dist/a.js': 'a', 'dist/build.0a1b2c3d.link': 'x', 'x.tgz': 'tgz', junk: '' })
+    const before = privateFolders()
+    const run = inspectIn(at, { product: [{ path: join(at, 'dist') }, { path: join(at, 'x.tgz'), name: 'x.tgz' }] })
+    const first = await run(js(`require('fs').writeFileSync('made', 'm'); console.log(process.cwd())`), { linkFiles: [join(at, 'dist/build.0a1b2c3d.link')] })
+    expect(Object.keys(first.materials).sort()).toEqual(['dist/a.js', 'x.tgz'])
+    const second = await run(js(''), { linkFiles: [] })
+    expect(Object.keys(second.materials).sort()).toEqual(['dist/a.js', 'made', 'x.tgz'])
+    const [made] = privateFolders().filter((name) => !before.includes(name))
+    expect(String(first.byproducts['stdout']).trim()).toBe(join(realpathSync(tmpdir()), made ?? ''))
+    run.close()
+    expect(privateFolders()).toEqual(before)
+    expect(readdirSync(at).sort()).toEqual(['dist', 'junk', 'x.tgz'])
+  })
+
+  it('takes the root of a product without its own name, and refuses a name outside of the base', async () => {
+    const at = folder({ 'dist/a.js': 'a' })
+    const link = await inspect(at, js(''), { product: { path: join(at, 'dist'), name: '' } })
+    expect(Object.keys(link.materials)).toEqual(['a.js'])
+    for (const name of ['../dist', '/abs', 'a/../../b']) {
+      await problemOf(() => inspect(at, js(''), { product: { path: join(at, 'dist'), name } }), 'E_INSPECTION')
+    }
+  })
+
+  it('removes the private folder when the process ends without closing', () => {
+    const at = folder({ a: '' })
+    const code = `const run = n.inspectIn('.', { product: { path: process.argv[2], name: 'a' } })
+      const link = await run({ name: 'i', run: [process.execPath, '-p', 'process.cwd()'] }, { linkFiles: [] })
+      console.log(link.byproducts.stdout.trim(), fs.existsSync(link.byproducts.stdout.trim()))`
+    const [path = '', there] = spawnSync(process.execPath, [script(code), join(at, 'a')], { encoding: 'utf8' }).stdout.trim().split(' ')
+    expect(there).toBe('true')
+    expect(existsSync(path)).toBe(false)
+  })
+
+  it('hands arguments over as they are', async () => {
+    const at = folder()
+    const args = ['$(touch x)', '; touch x', '{NAME}', '*']
+    await inspect(at, js(`require('fs').writeFileSync('args', JSON.stringify(process.argv.slice(1)))`, ...args))
+    expect(JSON.parse(readFileSync(join(at, 'args'), 'utf8'))).toEqual(args)
+    expect(readdirSync(at)).toEqual(['args'])
+  })
+
+  it('fails for an empty command, one that is not found, and one that fails, with its last words', async () => {
+    const at = folder()
+    await problemOf(() => inspect(at, inspection([])), 'E_INSPECTION')
+    expect((await problemOf(() => inspect(at, inspection(['no-such-program'])), 'E_INSPECTION')).message).toContain('not found')
+    const failed = await problemOf(() => inspect(at, js(`console.error('first'); console.error('the reason\\u001b[31m'); process.exit(3)`)), 'E_INSPECTION')
+    expect(failed.message).toContain('exit code 3')
+    expect(failed.actual?.text).toContain('the reason\\u{1b}')
+    expect(failed.step).toBe('unpack')
+    if (posix) expect((await problemOf(() => inspect(at, js(`process.kill(process.pid, 'SIGSEGV')`)), 'E_INSPECTION')).message).toContain('SIGSEGV')
+  })
+
+  it('closes standard input and keeps our secrets', async () => {
+    const env = { ...process.env, INTOTO_KEY: 'canary', INTOTO_PASSWORD: 'canary', INTOTO_KEY_FILE: 'canary', INTOTO_PASSWORD_FILE: 'canary' }
+    const link = await inspect(folder(), js(`console.log(require('fs').readFileSync(0).length, JSON.stringify(process.env))`), { env })
+    expect(link.byproducts['stdout']).toMatch(/^0 \{/)
+    expect(link.byproducts['stdout']).not.toContain('canary')
+  })
+
+  it('ends at the time limit', async () => {
+    const problem = await problemOf(() => inspect(folder(), js('setInterval(() => {}, 1000)'), { timeout: 500 }), 'E_INSPECTION')
+    expect(problem.message).toContain('0.5 s')
+  })
+
+  it('keeps only the ends of a flood', async () => {
+    const flood = `const piece = Buffer.alloc(1 << 20, 'x'); for (let i = 0; i < 50; i++) for (let d = 0; d < piece.length; ) try { d += require('fs').writeSync(1, piece, d) } catch {}`
+    const link = await inspect(folder(), js(flood), { outputLimit: 1000 })
+    expect(link.byproducts['stdout-bytes']).toBe(50 * 2 ** 20)
+    expect(String(link.byproducts['stdout']).length).toBeLessThan(2100)
+  })
+
+  it.skipIf(!posix)('does not wait for a child in the background, and ends it', async () => {
+    const link = await inspect(folder(), inspection(['sh', '-c', 'sleep 60 & echo $!']))
+    const pid = Number(link.byproducts['stdout'])
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    const state = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim()
+    expect(state === '' || state.startsWith('Z')).toBe(true)
+  })
+
+  it('refuses links to nothing, out of the folder and round in circles, before and after', async () => {
+    const links: Record<string, string> = { dangling: 'nowhere', out: '../outside', loop: '.', self: 'self' }
+    for (const [name, target] of Object.entries(links)) {
+      const at = folder({ 'outside/x': '', 'in/a': '' })
+      symlinkSync(target, join(at, 'in', name))
+      expect((await problemOf(() => inspect(join(at, 'in'), js('')), 'E_INSPECTION')).message, name).toContain(name)
+      await problemOf(() => inspect(at, js(''), { product: { path: join(at, 'in') } }), 'E_INSPECTION')
+      const clean = folder({ 'outside/x': '', 'in/a': '' })
+      const make = js(`require('fs').symlinkSync(process.argv[1], process.argv[2])`, target, name)
+      expect((await problemOf(() => inspect(join(clean, 'in'), make), 'E_INSPECTION')).message, name).toContain(name)
+    }
+  })
+
+  it('follows links inside of the folder', async () => {
+    const at = folder({ 'real/a': 'x' })
+    symlinkSync('real/a', join(at, 'file'))
+    symlinkSync('real', join(at, 'also'))
+    expect(Object.keys((await inspect(at, js(''))).products).sort()).toEqual(['also/a', 'file', 'real/a'])
+  })
+
+  it.skipIf(!posix)('refuses what is no file, and what cannot be read', async () => {
+    const at = folder({ a: '' })
+    spawnSync('mkfifo', [join(at, 'fifo')])
+    expect((await problemOf(() => inspect(at, js('')), 'E_INSPECTION')).message).toContain('fifo')
+    await problemOf(() => inspect(join(at, 'absent'), js('')), 'E_INSPECTION')
+    await problemOf(() => inspect(at, js(''), { product: { path: join(at, 'absent') } }), 'E_INSPECTION')
+    await problemOf(() => inspect(folder({ a: '', b: '' }), js(''), { limit: 1 }), 'E_INSPECTION')
+  })
+
+  it.skipIf(!posix)('keeps the mode of files that it copies, so that a product can be run', async () => {
+    const at = folder({ 'bin/tool': '#!/bin/sh\necho ran\n' })
+    mkdirSync(join(at, 'empty'))
+    chmodSync(join(at, 'bin/tool'), 0o755)
+    expect((await inspect(at, inspection(['./bin/tool']), { product: { path: join(at, 'bin') } })).byproducts['stdout']).toBe('ran\n')
+  })
+
+  it.skipIf(!posix)('ends with an interruption, not with a verdict, when a signal reaches us', async () => {
+    const at = folder()
+    const code = `try { await n.inspectIn('.')({ name: 'i', run: ['sh', '-c', 'echo $$ > pid; sleep 60'] }, { linkFiles: [] }) } catch (error) { console.log(error.name, error.exitCode) }`
+    const child = spawn(process.execPath, [script(code)], { cwd: at, stdio: ['ignore', 'pipe', 'inherit'] })
+    while (!existsSync(join(at, 'pid'))) await new Promise((resolve) => setTimeout(resolve, 10))
+    child.kill('SIGTERM')
+    let said = ''
+    child.stdout.on('data', (piece: Buffer) => (said += piece.toString()))
+    await new Promise((resolve) => child.once('close', resolve))
+    expect(said).toBe('InterruptedError 143\n')
+  })
+})

@@ -1,0 +1,178 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { deflateRawSync, gzipSync } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import { readTarball, tarballArtifacts, unpackTarball } from 'intoto-npm'
+import { folder, problemOf } from '../node/place.ts'
+import { pax, tar, tgz, type Entry } from './archive.ts'
+
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+const manifest: Entry = { name: 'package/package.json', content: '{"name":"x"}' }
+const names = async (bytes: Uint8Array): Promise<string[]> => (await readTarball(bytes)).files.map(({ name }) => name)
+
+async function refuses(bytes: Uint8Array | readonly Entry[], reason: RegExp): Promise<void> {
+  const problem = await problemOf(() => readTarball(bytes instanceof Uint8Array ? bytes : tgz(bytes), { what: 'x.tgz' }), 'E_FORMAT')
+  expect(problem.message).toMatch(/^x\.tgz: /)
+  expect(problem.message).toMatch(reason)
+}
+
+describe('readTarball', () => {
+  it('reads files, modes and digests', async () => {
+    const bytes = tgz([manifest, { name: 'package/bin/run.js', content: '#!', mode: '000755 ' }, { name: 'package/empty' }])
+    const tarball = await readTarball(bytes)
+    expect(tarball.top).toBe('package')
+    expect(tarball.files.map((file) => [file.name, text(file.bytes), file.executable])).toEqual([
+      ['package/package.json', '{"name":"x"}', false],
+      ['package/bin/run.js', '#!', true],
+      ['package/empty', '', false],
+    ])
+    expect(tarball.sha256).toBe(createHash('sha256').update(bytes).digest('hex'))
+    expect(tarball.integrity).toBe(`sha512-${createHash('sha512').update(bytes).digest('base64')}`)
+    expect(Buffer.from(tarball.sha512, 'hex').toString('base64')).toBe(tarball.integrity.slice('sha512-'.length))
+    const [file = ''] = Object.keys(tarballArtifacts(tarball))
+    expect([file, tarballArtifacts(tarball)[file]]).toEqual(['package/package.json', { sha256: createHash('sha256').update('{"name":"x"}').digest('hex') }])
+  })
+
+  it('reads what other clients write: folders, prefixes, PAX names, old kinds, a name in the gzip header', async () => {
+    const long = `package/${'a'.repeat(120)}/${'b'.repeat(120)}`
+    const entries: Entry[] = [
+      { name: 'package/', kind: '5', mode: '000755 ' },
+      manifest,
+      { name: 'c.js', prefix: 'package/dist' },
+      { name: 'PaxHeader/x', kind: 'x', content: pax([['path', long], ['size', '1'], ['mtime', '1.5']]) },
+      { name: 'x', content: '1' },
+      { name: 'PaxHeader/y', kind: 'x', content: pax([['path', 'package/ü.js']]) },
+      { name: 'y' },
+      { name: 'package/old', kind: '\0' },
+      { name: 'package/older', magic: '', prefix: '' },
+    ]
+    const expected = ['package/package.json', 'package/dist/c.js', long, 'package/ü.js', 'package/old', 'package/older']
+    expect(await names(tgz(entries))).toEqual(expected)
+    const named = gzipSync(tar(entries))
+    const header = Buffer.concat([named.subarray(0, 3), Buffer.from([8]), named.subarray(4, 10), Buffer.from('x.tar\0'), named.subarray(10)])
+    expect(await names(new Uint8Array(header))).toEqual(expected)
+  })
+
+  it('refuses a second top folder, which installers strip without a look', async () => {
+    await refuses([manifest, { name: 'evil/dist/index.js' }], /"evil\/dist\/index\.js" is outside of the top folder "package"/)
+    await refuses([manifest, { name: 'index.js' }], /outside of the top folder/)
+    await refuses([{ name: 'index.js' }], /not in a folder/)
+  })
+
+  it('refuses a name that is there twice, in any spelling', async () => {
+    await refuses([manifest, { name: 'package/a', content: '1' }, { name: 'package/a', content: '2' }], /twice/)
+    await refuses([manifest, { name: 'package/A.js' }, { name: 'package/a.js' }], /one file on some systems/)
+    await refuses([manifest, { name: 'package/Dist/a.js' }, { name: 'package/dist/b.js' }], /one file on some systems/)
+    await refuses([manifest, { name: 'package/é'.normalize('NFC') }, { name: 'package/é'.normalize('NFD') }], /one file on some systems/)
+    await refuses([manifest, { name: 'package/straße' }, { name: 'package/STRASSE' }], /one file on some systems/)
+    await refuses([manifest, { name: 'package/a' }, { name: 'package/a/b' }], /a file and a folder/)
+    await refuses([manifest, { name: 'package/a/b' }, { name: 'package/a' }], /a file and a folder/)
+    await refuses([manifest, { name: 'package/a/', kind: '5' }, { name: 'package/a' }], /twice/)
+  })
+
+  it('refuses names that lead elsewhere', async () => {
+    for (const name of ['package/../x', '../x', '/package/x', 'package//x', 'package/./x', 'package/..', 'package/a\\b', 'package/C:/x', 'package/a\nb', 'package/a.', 'package/a ', 'package/b/../../../x']) {
+      await refuses([manifest, { name }], /leads elsewhere|outside of the top folder/)
+    }
+    await refuses([manifest, { name: 'x', kind: 'x', content: pax([['path', '../../etc/passwd']]) }, { name: 'package/x' }], /leads elsewhere/)
+    await refuses([{ name: '../x' }], /leads elsewhere/)
+  })
+
+  it('refuses links, devices and kinds that readers treat in different ways', async () => {
+    for (const [kind, reason] of Object.entries({ 1: /hard link/, 2: /symbolic link/, 3: /device/, 4: /device/, 6: /FIFO/, g: /global header/, L: /GNU/, K: /GNU/, 7: /not all readers/, S: /not all readers/, D: /not all readers/ })) {
+      await refuses([manifest, { name: 'package/x', kind, linkname: '../../x' }], reason)
+    }
+    await refuses([manifest, { name: 'package/x/', kind: '5', content: 'hidden' }], /a folder has content/)
+    await refuses([manifest, { name: 'package/x/', content: 'hidden' }], /leads elsewhere/)
+  })
+
+  it('refuses PAX headers that say other things twice or otherwise', async () => {
+    const withPax = (content: Uint8Array, name = 'package/x'): Entry[] => [manifest, { name: 'x', kind: 'x', content }, { name, content: '1' }]
+    await refuses(withPax(pax([['size', '2']])), /two sizes/)
+    await refuses(withPax(pax([['path', 'package/a'], ['path', 'package/b']])), /malformed/)
+    await refuses(withPax(pax([['linkpath', '/etc']])), /malformed/)
+    await refuses(withPax(pax([['path', 'package/a\0b']])), /malformed/)
+    await refuses(withPax(new TextEncoder().encode('99 path=package/a\n')), /malformed/)
+    await refuses(withPax(new TextEncoder().encode('path=package/a\n')), /malformed/)
+    await refuses(withPax(new Uint8Array([...pax([['path', 'package/a']]).subarray(0, -2), 0xff, 0x0a])), /malformed/)
+    await refuses([manifest, { name: 'x', kind: 'x', content: pax([['path', 'package/a']]) }, { name: 'x', kind: 'x', content: pax([['path', 'package/b']]) }, { name: 'y' }], /two PAX headers/)
+    await refuses([manifest, { name: 'x', kind: 'x', content: pax([['path', 'package/a']]) }], /no proper end/)
+  })
+
+  it('refuses names that are not UTF-8, or that a reader would shorten', async () => {
+    await refuses([manifest, { name: new Uint8Array([...new TextEncoder().encode('package/'), 0xff]) }], /not UTF-8/)
+    await refuses([{ name: '\ufeffpackage/x' }], /different files/)
+  })
+
+  it('refuses an archive that is damaged, cut off, or goes on behind its end', async () => {
+    await refuses([manifest, { name: 'package/x', broken: true }], /damaged/)
+    await refuses([manifest, { name: 'package/x', size: '7777777777 ' }], /ends in the middle/)
+    await refuses([manifest, { name: 'package/x', size: 'not octal  ' }], /octal/)
+    await refuses([manifest, { name: 'package/x', size: new TextDecoder('latin1').decode(new Uint8Array([0x41])) }], /octal/)
+    await refuses(tgz([manifest], new Uint8Array(0)), /no proper end/)
+    await refuses(tgz([manifest], new Uint8Array(512)), /no proper end/)
+    const hidden = Buffer.concat([new Uint8Array(1024), tar([{ name: 'package/hidden', content: 'x' }])])
+    await refuses(tgz([manifest], hidden), /something follows the end/)
+    await refuses(tgz([manifest], Buffer.concat([new Uint8Array(512), tar([{ name: 'package/hidden' }])])), /something follows the end/)
+    await refuses(tgz([]), /empty/)
+    await refuses(tgz([{ name: 'package/', kind: '5' }]), /empty/)
+  })
+
+  it('refuses gzip that is damaged, cut off, has a second member or anything behind it', async () => {
+    const whole = tgz([manifest])
+    await refuses(new Uint8Array(0), /not gzip/)
+    await refuses(tar([manifest]), /not gzip/)
+    await refuses(whole.subarray(0, -4), /cut off/)
+    await refuses(whole.subarray(0, 30), /damaged/)
+    await refuses(new Uint8Array([...whole, 0]), /something follows its end/)
+    await refuses(new Uint8Array([...whole, ...whole]), /something follows its end/)
+    await refuses(new Uint8Array([...whole.subarray(0, -5), whole.at(-5)! ^ 1, ...whole.subarray(-4)]), /checksum/)
+    await refuses(new Uint8Array([...whole.subarray(0, -1), 1]), /checksum/)
+    const extra = Buffer.concat([Buffer.from([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 3, 0, 0]), deflateRawSync(tar([manifest])), whole.subarray(-8)])
+    await refuses(new Uint8Array(extra), /fields that no client writes/)
+  })
+
+  it('refuses more than its limits before it holds it', async () => {
+    const bomb = gzipSync(new Uint8Array(50_000_000))
+    const before = process.memoryUsage().arrayBuffers
+    expect((await problemOf(() => readTarball(bomb, { unpackedBytes: 1_000_000 }), 'E_FORMAT')).message).toContain('unpackedBytes')
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000)
+    expect((await problemOf(() => readTarball(tgz([manifest, { name: 'package/a' }]), { files: 1 }), 'E_FORMAT')).message).toContain('files')
+  })
+
+  it('reads a path, and refuses what is no file', async () => {
+    const at = folder({ 'x.tgz': tgz([manifest]), big: '' })
+    mkdirSync(join(at, 'folder'))
+    truncateSync(join(at, 'big'), 2_000_000)
+    expect((await readTarball(join(at, 'x.tgz'))).files).toHaveLength(1)
+    for (const name of ['absent', 'folder']) await problemOf(() => readTarball(join(at, name)), 'E_IO')
+    await problemOf(() => readTarball(join(at, 'big'), { unpackedBytes: 1_000_000 }), 'E_IO')
+  })
+})
+
+describe('unpackTarball', () => {
+  it('writes the files below the folder, as tar does', async () => {
+    const at = folder()
+    const tarball = await readTarball(tgz([manifest, { name: 'package/a/b.js', content: 'b', mode: '000755 ' }]))
+    unpackTarball(tarball, at)
+    expect(readFileSync(join(at, 'package/a/b.js'), 'utf8')).toBe('b')
+    expect(readFileSync(join(at, 'package/package.json'), 'utf8')).toBe('{"name":"x"}')
+    if (process.platform !== 'win32') {
+      expect(statSync(join(at, 'package/a/b.js')).mode & 0o777).toBe(0o755)
+      expect(statSync(join(at, 'package/package.json')).mode & 0o777).toBe(0o644)
+    }
+  })
+
+  it('writes nothing where something is already, and follows no link out of the folder', async () => {
+    const at = folder({ 'outside/kept': '' })
+    const tarball = await readTarball(tgz([manifest]))
+    mkdirSync(join(at, 'in'))
+    symlinkSync('../outside', join(at, 'in/package'))
+    await problemOf(() => unpackTarball(tarball, join(at, 'in')), 'E_IO')
+    expect(readdirSync(join(at, 'outside'))).toEqual(['kept'])
+    writeFileSync(join(at, 'package'), '')
+    await problemOf(() => unpackTarball(tarball, at), 'E_IO')
+    await problemOf(() => unpackTarball(tarball, join(at, 'absent')), 'E_IO')
+  })
+})
