@@ -33,10 +33,10 @@ export const explain: CommandFile = {
     const { report, layout } = await reachVerdict(flags, { command: 'explain', products: [], terminal: call.terminal, trace: true })
     const chain = report.chain ?? []
     const lives = call.args.map((path) => explainArtifact(layout.payload, chain, path))
-    if (flags.format === 'json') await call.terminal.print(`${jsonText({ schemaVersion: 1, ok: report.ok, artifacts: lives })}\n`)
+    if (flags.format === 'json') call.terminal.print(`${jsonText({ schemaVersion: 1, ok: report.ok, artifacts: lives })}\n`)
     else
       for (const life of lives)
-        await call.terminal.print(`${lifeLines(life, { paint: call.terminal.out, verbose: call.terminal.verbose }).join('\n')}\n`)
+        call.terminal.print(`${lifeLines(life, { paint: call.terminal.out, verbose: call.terminal.verbose }).join('\n')}\n`)
     const unknown = lives.filter((life) => life.stages.length === 0)
     if (!report.ok) {
       for (const p of inOrder(report.problems).slice(0, 3)) call.terminal.note(headline(p, call.terminal.err))

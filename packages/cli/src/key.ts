@@ -38,7 +38,7 @@ export const show: CommandFile = {
     command.option('-P, --password [password]', 'password of a private key; without a value it is asked for')
   },
   async run(call: Call) {
-    for (const file of call.args) await call.terminal.print(`${keyLines(await anyKey(file, call), file).join('\n')}\n`)
+    for (const file of call.args) call.terminal.print(`${keyLines(await anyKey(file, call), file).join('\n')}\n`)
     return exitCodes.ok
   },
 }
@@ -110,9 +110,7 @@ export const rotate: CommandFile = {
         `[in-toto] ${escape(flags.layout)}: ${made.keyid.slice(0, 8)} in place of ${keyidFor(old, 'python').slice(0, 8)}, signed`,
       )
     }
-    await call.terminal.print(
-      `${made.privateFile}       private, mode 0600: keep it secret\n${made.publicFile}   public, key id ${made.keyid}\n`,
-    )
+    call.terminal.print(`${made.privateFile}       private, mode 0600: keep it secret\n${made.publicFile}   public, key id ${made.keyid}\n`)
     return exitCodes.ok
   },
 }

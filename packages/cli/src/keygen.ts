@@ -33,7 +33,7 @@ export const keygen: CommandFile = {
   async run(call: Call) {
     const flags = call.options as Flags
     const written = await writeKeyPair(flags.output, flags.type, await newPassword(flags.password, call))
-    await call.terminal.print(
+    call.terminal.print(
       `${written.privateFile}       private, mode 0600: keep it secret\n${written.publicFile}   public, key id ${written.keyid}\n`,
     )
     return 0

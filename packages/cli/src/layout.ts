@@ -65,7 +65,7 @@ export const create: CommandFile = {
       signers.length === 0
         ? `unsigned: intoto sign -f ${flags.output} -k OWNER`
         : `signed by ${signers.length === 1 ? 'one key' : `${signers.length} keys`}`
-    await call.terminal.print(
+    call.terminal.print(
       `${escape(flags.output)}  ${layout.steps.map((step) => escape(step.name)).join(' -> ')}, expires ${layout.expires.slice(0, 10)}, ${next}\n`,
     )
     return exitCodes.ok
@@ -88,7 +88,7 @@ export const lint: CommandFile = {
   async run(call: Call) {
     const findings = call.args.flatMap((file) => lintLayout(readLayout(file).payload).map((p) => ({ ...p, file: p.file ?? file })))
     const lines = inOrder(findings).map((p) => problemLines(p, { paint: call.terminal.out, verbose: call.terminal.verbose }).join('\n'))
-    await call.terminal.print(`${[...lines, findings.length === 0 ? 'nothing to remark' : tally(findings)].join('\n\n')}\n`)
+    call.terminal.print(`${[...lines, findings.length === 0 ? 'nothing to remark' : tally(findings)].join('\n\n')}\n`)
     const decisive = (p: Problem): boolean => p.severity === 'error' || call.options['strict'] === true
     return findings.some(decisive) ? exitCodes.refused : exitCodes.ok
   },

@@ -6,7 +6,7 @@ import type { CommandFile } from './command.ts'
 import { strangers } from './environment.ts'
 import { exitCodeOf, exitCodes, failureLines, misuse } from './failure.ts'
 import { nearest } from './nearest.ts'
-import { createTerminal, escape, guardStreams, type Loudness, write } from './terminal.ts'
+import { complain, createTerminal, escape, type Loudness, write } from './terminal.ts'
 import { specification, version } from './version.ts'
 
 /** Every command: its line in the overview and how to load it. Names of two words belong to a group. */
@@ -86,22 +86,28 @@ function commandOf(words: readonly string[]): { name: string; load: () => Promis
   throw misuse(`${first}: expected ${members.join(', ')}, found "${escape(second)}"`, `intoto ${first} ${meant ?? members[0]}`)
 }
 
+/** Prints what was asked for in place of a command. */
+function said(text: string): number {
+  write(text)
+  return exitCodes.ok
+}
+
 /** Runs one command line. */
 async function main(words: readonly string[]): Promise<number> {
   const [first] = words
-  if (first === '--version') return write(`intoto ${version} (in-toto specification ${specification})\n`).then(() => exitCodes.ok)
-  if (first === '--help' || first === '-h' || first === 'help') return write(overview()).then(() => exitCodes.ok)
+  if (first === '--version') return said(`intoto ${version} (in-toto specification ${specification})\n`)
+  if (first === '--help' || first === '-h' || first === 'help') return said(overview())
   if (first === undefined) {
-    process.stderr.write(overview())
+    complain(overview().trimEnd())
     return exitCodes.usage
   }
   const group = groupOf(first)
-  if (group.length > 0 && (words[1] === '--help' || words[1] === '-h')) return write(`${listing(group)}\n`).then(() => exitCodes.ok)
+  if (group.length > 0 && (words[1] === '--help' || words[1] === '-h')) return said(`${listing(group)}\n`)
   const { name, load, rest } = commandOf(words)
   if (rest[0] === '--version') return main(['--version'])
   const [{ parseCall }, file] = await Promise.all([import('./command.ts'), load()])
   const parsed = parseCall(name, file, rest)
-  if ('help' in parsed) return write(parsed.help).then(() => exitCodes.ok)
+  if ('help' in parsed) return said(parsed.help)
   const terminal = createTerminal(parsed.options)
   for (const line of strangers(process.env)) terminal.note(line)
   return file.run({ ...parsed, terminal })
@@ -115,7 +121,6 @@ function fail(error: unknown, words: readonly string[]): number {
   return exitCodeOf(error)
 }
 
-guardStreams()
 // A command that runs another one listens too and ends it first; only without such a listener is it on us to stop.
 process.on('SIGINT', () => {
   if (process.listenerCount('SIGINT') === 1) process.exit(exitCodes.interrupted)

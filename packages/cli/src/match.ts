@@ -59,7 +59,7 @@ export const matchProducts: CommandFile = {
     const signature = flags.verificationKeys === undefined ? ' (its signature was not checked)' : ''
     const products = count(Object.keys(metadata.payload.products).length, 'product')
     const verdict = lines.length === 0 ? `${products}: all here, and nothing else` : count(lines.length, 'difference')
-    await call.terminal.print(`${[...lines, `${verdict}${signature}`].join('\n')}\n`)
+    call.terminal.print(`${[...lines, `${verdict}${signature}`].join('\n')}\n`)
     return lines.length === 0 ? exitCodes.ok : exitCodes.refused
   },
 }

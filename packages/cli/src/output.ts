@@ -68,7 +68,7 @@ export async function writeReport(report: Report, o: Writing): Promise<void> {
   }
   if (process.env['GITHUB_ACTIONS'] === 'true') await annotate(report, { outputs, context: plain, terminal: o.terminal })
   for (const { format, file } of outputs) {
-    if (file === undefined) await o.terminal.print(await rendering(format, report, { ...o.context, paint: o.terminal.out }))
+    if (file === undefined) o.terminal.print(await rendering(format, report, { ...o.context, paint: o.terminal.out }))
   }
 }
 

@@ -59,7 +59,7 @@ export const postpackCommand: CommandFile = {
     const folder = flags.metadataDirectory ?? evidenceFolder()
     putLink(await sign(packed.link, [signer], options), folder, call.terminal)
     if (flags.verificationKeys === undefined) return exitCodes.ok
-    const quietly: Terminal = { ...call.terminal, out: call.terminal.err, print: async (text) => call.terminal.note(text.trimEnd()) }
+    const quietly: Terminal = { ...call.terminal, out: call.terminal.err, print: (text) => call.terminal.note(text.trimEnd()) }
     const linkDir = flags.linkDir === undefined ? {} : { linkDir: [...new Set([...flags.linkDir, folder])] }
     const product = relative(process.cwd(), packed.tarball) || packed.tarball
     const { report, context } = await reachVerdict(

@@ -57,7 +57,7 @@ export const show: CommandFile = {
       const bytes = readMetadataFile(file)
       const key = await publicKey(bytes)
       if (key !== undefined) {
-        await call.terminal.print(`${keyLines(key, file).join('\n')}\n`)
+        call.terminal.print(`${keyLines(key, file).join('\n')}\n`)
         continue
       }
       for (const found of contents(bytes, file)) holds = (await printFound(found, { call, keys })) && holds
@@ -128,6 +128,6 @@ async function printFound(found: Found, o: { call: Call; keys: readonly NamedKey
       : await signatureLines(found.metadata, { keys: o.keys, names, paint: terminal.out })
   const form = found.metadata === undefined ? '' : found.metadata.format === 'dsse' ? ' (dsse envelope)' : ' (metablock)'
   const [first = '', ...rest] = payloadLines(payload, { names, verbose: terminal.verbose })
-  await terminal.print(`${[`${terminal.out.bold(escape(found.title))}  ${first}${form}`, ...signatures.lines, ...rest].join('\n')}\n`)
+  terminal.print(`${[`${terminal.out.bold(escape(found.title))}  ${first}${form}`, ...signatures.lines, ...rest].join('\n')}\n`)
   return signatures.holds
 }

@@ -126,6 +126,6 @@ async function verifySignatures(metadata: Metadata, keys: readonly { key: Key; n
         : ` ${terminal.out.red('FAIL')}   no valid signature of ${nameOf(key, name)}\n`,
     )
   }
-  await terminal.print(lines.join(''))
+  terminal.print(lines.join(''))
   return missing === 0 ? exitCodes.ok : exitCodes.refused
 }

@@ -2,10 +2,19 @@
  * Where the commands speak: results to stdout, all else to stderr, colours only where somebody looks, and no character of foreign data that a
  * terminal would obey. Made once by main.ts, handed to every command. Nothing else in this package writes to a stream.
  */
-import pc from 'picocolors'
+import { fstatSync, writeSync } from 'node:fs'
+
+type Paint = (text: string) => string
 
 /** The paints of one stream; all of them the identity where colours are off. */
-export type Colors = ReturnType<typeof pc.createColors>
+export interface Colors {
+  readonly isColorSupported: boolean
+  readonly red: Paint
+  readonly green: Paint
+  readonly yellow: Paint
+  readonly bold: Paint
+  readonly dim: Paint
+}
 
 /** How much is said. */
 export interface Loudness {
@@ -21,19 +30,17 @@ export interface Terminal {
   readonly err: Colors
   readonly verbose: boolean
   readonly quiet: boolean
-  /** The result, to stdout; nothing under --quiet. Resolves when it is written. Lines end with a line feed of the caller's. */
-  print(text: string): Promise<void>
+  /**
+   * The result, to stdout; nothing under --quiet. Lines end with a line feed of the caller's.
+   * @throws OutputError when the text can't be written (a full disk); a closed pipe is not an error
+   */
+  print(text: string): void
   /** Progress and remarks, to stderr; nothing under --quiet. */
   note(line: string): void
   /** Only under --verbose. */
   detail(line: string): void
   /** A failure, to stderr, --quiet or not. */
   complain(line: string): void
-}
-
-/** Paints that paint, or that do nothing. */
-export function createColors(enabled: boolean): Colors {
-  return pc.createColors(enabled)
 }
 
 /** What went wrong while writing a result to stdout; EPIPE is no failure, since a reader that closes has read enough. */
@@ -46,24 +53,61 @@ export function escape(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`)
 }
 
+/** Paints that paint, or that do nothing (ECMA-48, select graphic rendition). */
+export function createColors(enabled: boolean): Colors {
+  const paint =
+    (on: number, off: number): Paint =>
+    (text) =>
+      enabled ? `\u001b[${on}m${text}\u001b[${off}m` : text
+  return {
+    isColorSupported: enabled,
+    red: paint(31, 39),
+    green: paint(32, 39),
+    yellow: paint(33, 39),
+    bold: paint(1, 22),
+    dim: paint(2, 22),
+  }
+}
+
 /** Whether to paint: NO_COLOR forbids, FORCE_COLOR demands, else only on a terminal that is not dumb. */
-export function hasColors(stream: { readonly isTTY?: boolean }, env: NodeJS.ProcessEnv): boolean {
+function hasColors(descriptor: 1 | 2, env: NodeJS.ProcessEnv): boolean {
   if (env['NO_COLOR']) return false
   if (env['FORCE_COLOR'] !== undefined) return env['FORCE_COLOR'] !== '0' && env['FORCE_COLOR'] !== 'false'
-  return stream.isTTY === true && env['TERM'] !== 'dumb'
+  return env['TERM'] !== 'dumb' && isTerminal(descriptor)
+}
+
+/** A terminal is a character device; only for one of those it pays to ask Node, whose streams take a tenth of its start to load. */
+function isTerminal(descriptor: 1 | 2): boolean {
+  try {
+    if (process.platform !== 'win32' && !fstatSync(descriptor).isCharacterDevice()) return false
+  } catch {
+    return false
+  }
+  return (descriptor === 1 ? process.stdout : process.stderr).isTTY
 }
 
 /** The process's own streams. */
 export function createTerminal(loudness: Loudness): Terminal {
   const quiet = loudness.quiet === true
   const verbose = loudness.verbose === true && !quiet
-  const complain = (line: string): void => void process.stderr.write(`${line}\n`)
+  const colors = new Map<1 | 2, Colors>()
+  const paintsOf = (descriptor: 1 | 2): Colors => {
+    const known = colors.get(descriptor) ?? createColors(hasColors(descriptor, process.env))
+    colors.set(descriptor, known)
+    return known
+  }
   return {
-    out: pc.createColors(hasColors(process.stdout, process.env)),
-    err: pc.createColors(hasColors(process.stderr, process.env)),
+    get out() {
+      return paintsOf(1)
+    },
+    get err() {
+      return paintsOf(2)
+    },
     verbose,
     quiet,
-    print: (text) => (quiet || text === '' ? Promise.resolve() : write(text)),
+    print: (text) => {
+      if (!quiet) write(text)
+    },
     note: (line) => {
       if (!quiet) complain(line)
     },
@@ -75,20 +119,49 @@ export function createTerminal(loudness: Loudness): Terminal {
 }
 
 /**
- * Writes to stdout and waits until the system has it.
- * @throws OutputError when the text can't be written (a full disk); a closed pipe is not an error
+ * Writes to stdout; when it returns, the system has the text.
+ * @throws OutputError when it can't be written; a closed pipe is not an error
  */
-export function write(text: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    process.stdout.write(text, (error) => {
-      if (!error || (error as NodeJS.ErrnoException).code === 'EPIPE') resolve()
-      else reject(new OutputError(`stdout: ${error.message}`, { cause: error }))
-    })
-  })
+export function write(text: string): void {
+  try {
+    writeAll(1, text)
+  } catch (error) {
+    if (!isClosed(error)) throw new OutputError(error instanceof Error ? error.message : String(error), { cause: error })
+  }
 }
 
-/** Keeps a closed or full stream from ending the process with a stack trace; `write` sees the error of stdout by itself. */
-export function guardStreams(): void {
-  process.stdout.on('error', () => {})
-  process.stderr.on('error', () => {})
+/** Writes a line to stderr; where that is closed or full, there is nobody left to tell. */
+export function complain(line: string): void {
+  try {
+    writeAll(2, `${line}\n`)
+  } catch {
+    // The exit code still says what happened.
+  }
+}
+
+/** Writes all of a text at once. On Windows a console takes no bytes but text, which its stream knows how to give it. */
+function writeAll(descriptor: 1 | 2, text: string): void {
+  if (process.platform === 'win32' && isTerminal(descriptor)) {
+    ;(descriptor === 1 ? process.stdout : process.stderr).write(text)
+    return
+  }
+  const bytes = new TextEncoder().encode(text)
+  for (let done = 0; done < bytes.length;) done += writeSome(descriptor, bytes.subarray(done))
+}
+
+/** A pipe that another process made non-blocking says "not now" while its reader is slow. */
+function writeSome(descriptor: 1 | 2, bytes: Uint8Array): number {
+  try {
+    return writeSync(descriptor, bytes)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+    return 0
+  }
+}
+
+/** The reader went away (EPIPE), or there never was one (a closed descriptor). */
+function isClosed(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code
+  return code === 'EPIPE' || code === 'EBADF' || code === 'EOF'
 }
