@@ -42,10 +42,9 @@ export interface Recording {
   readonly inputs?: () => void
 }
 
-/** The recording plugin behind all others, and with `strict` one that sees texts before all others. */
+/** The recording plugin behind all others, and one before them that sees the bundle being closed and, with `strict`, texts as they were read. */
 export function surround(plugins: InputOptions['plugins'], run: Run, o: Recording): Plugin[] {
-  const before = o.strict && run.recording ? [textPlugin(run)] : []
-  return [...before, plugins, recordingPlugin(run, o.inputs)] as Plugin[]
+  return [firstPlugin(run, o.strict && run.recording), plugins, recordingPlugin(run, o.inputs)] as Plugin[]
 }
 
 /** Where hooks of plugins print; both sorts of context have it. */
@@ -112,17 +111,15 @@ export function* originalFiles(bundle: OutputBundle): Generator<string> {
 /** Files that hold one text from disk to bundle unless a plugin says otherwise. */
 const textual = /^[^\0?]+\.(?:[cm]?[jt]sx?|json|css|scss|sass|less|styl|vue|svelte|html)$/
 
-function textPlugin(run: Run): Plugin {
-  return {
-    name: 'in-toto:strict',
-    transform: {
-      order: 'pre',
-      handler(code, id) {
-        if (textual.test(id)) run.text(id, code)
-        return null
-      },
+function firstPlugin(run: Run, strict: boolean): Plugin {
+  const transform: Plugin['transform'] = {
+    order: 'pre',
+    handler(code, id) {
+      if (textual.test(id)) run.text(id, code)
+      return null
     },
   }
+  return { name: 'in-toto', closeBundle: { order: 'pre', handler: () => run.closing() }, ...(strict ? { transform } : {}) }
 }
 
 function targetOf(run: Run, output: Pick<OutputOptions, 'dir' | 'file'>): void {

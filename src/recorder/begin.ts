@@ -55,6 +55,7 @@ function begin(options: ResolvedOptions, host: Host, log: Log): Run {
     coverage: new Set(),
     begun: 0,
     ended: 0,
+    closing: false,
   }
   session.open.add(record)
   listenToExit()

@@ -44,7 +44,7 @@ function settle(session: Session, code: number): void {
   if (watch || (options.finish === 'build' && written !== undefined)) return
   if (code !== 0 || failed.size > 0 || error !== undefined) return afterFailure(session, code)
   for (const run of open) {
-    if (run.begun === 0 || run.begun !== run.ended) continue
+    if (run.begun === 0 || run.begun !== run.ended || run.closing) continue
     open.delete(run) // nobody closed the bundle, but all of its outputs are written
     session.records = [...session.records, run]
   }

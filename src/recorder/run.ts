@@ -63,6 +63,8 @@ export interface Run {
   /** An output was begun; an output ended, written or only generated. */
   begun(): void
   ended(): void
+  /** The bundler begins to close: from now on only `close` makes the run a good one, not the end of the process. */
+  closing(): void
   fail(error: unknown): void
   /** The run ended; the last one of a session makes the link. */
   close(): Promise<void>
@@ -85,6 +87,7 @@ export function idleRun(owner: Owner): Run {
     output: nothing,
     begun: nothing,
     ended: nothing,
+    closing: nothing,
     fail: nothing,
     close: async () => undefined,
   }
@@ -175,10 +178,14 @@ export class RecordingRun implements Run {
     this.#record.ended++
   }
 
+  closing(): void {
+    this.#record.closing = true
+  }
+
   /** A failed run cannot end well any more, and may never be closed. */
   fail(error: unknown): void {
     if (!this.#session.open.delete(this.#record)) return
-    this.#session.failed.set(this.#record.label, error instanceof Error ? (error.message.split('\n', 1)[0] ?? error.name) : String(error))
+    this.#session.failed.set(this.#record.label, reasonOf(error))
   }
 
   async close(): Promise<void> {
@@ -243,6 +250,13 @@ export class RecordingRun implements Run {
   #folder(folder: string): string {
     return usedPath(this.#session.root, resolve(this.#host.folder, folder))
   }
+}
+
+/** The first line of what went wrong; some bundlers wrap their errors in one that only counts them. */
+function reasonOf(error: unknown): string {
+  const inner = (error as { errors?: unknown[] } | null)?.errors?.[0] ?? error
+  const text = inner instanceof Error ? inner.message : String((inner as { message?: unknown } | null)?.message ?? inner)
+  return text.split('\n').find((line) => line.trim() !== '') ?? 'it failed'
 }
 
 function isCovered(earlier: RunRecord, later: RunRecord): boolean {

@@ -47,6 +47,8 @@ export interface RunRecord {
   /** Outputs begun, and outputs of which the end was seen. */
   begun: number
   ended: number
+  /** Whether its end was begun: if that fails, the run failed. */
+  closing: boolean
 }
 
 /** The link that is on disk now, and what it stands for. */

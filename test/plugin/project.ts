@@ -182,7 +182,7 @@ export function librarySource(bundler: Bundler, o: { plugins?: string; options?:
 import inToto from 'unplugin-in-toto/rollup'
 const build = async (root = '.') => {
   process.chdir(root)
-  const bundle = await rollup({ input: 'src/main.js', plugins: [inToto({${options}}), ${plugins}] })
+  const bundle = await rollup({ input: 'src/main.js', plugins: [inToto({${options}}), ${plugins}], output: { dir: 'dist' } })
   try { await bundle.write({ dir: 'dist', format: 'es' }) } finally { await bundle.close() }
 }`
       : `import { build as vite } from 'vite'
