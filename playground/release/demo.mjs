@@ -8,10 +8,12 @@ import { chapter, done, fail, lines, note, run } from './shell.mjs'
 import { makeFolder, makeProject } from './project.mjs'
 
 const begin = Date.now()
-const folder = makeFolder()
+// Who names a folder (it must not exist yet) finds everything in it afterwards: DEMO_FOLDER=/somewhere npm run demo.
+const kept = process.env.DEMO_FOLDER
+const folder = makeFolder(kept)
 const keys = join(folder, 'keys')
 const project = join(folder, 'app')
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+process.on('exit', () => kept ?? rmSync(folder, { recursive: true, force: true }))
 
 /** Who signs what: the owner the layout, alice the source, ci the rest. Mallory is nobody. */
 const people = ['owner', 'alice', 'ci', 'mallory']
@@ -101,11 +103,11 @@ for (const [index, refusal] of refusals.entries()) {
   if (status !== 1) fail(`expected exit code 1, found ${status}`, { text })
   if (codes.size !== 1 || !codes.has(refusal.code)) fail(`expected ${refusal.code}, found ${[...codes].join(', ') || 'no code'}`, { text })
   for (const name of refusal.names) if (!name.test(text)) fail(`the refusal does not name ${name}`, { text })
-  rmSync(dir, { recursive: true })
+  if (kept === undefined) rmSync(dir, { recursive: true })
 }
 
 done(
-  `One chain accepted, four refused with the reason, in ${Math.round((Date.now() - begin) / 1000)} seconds. Everything made here is gone again.`,
+  `One chain accepted, four refused with the reason, in ${Math.round((Date.now() - begin) / 1000)} seconds. ${kept === undefined ? 'Everything made here is gone again.' : `It all lies in ${folder}.`}`,
 )
 
 function source(dir) {

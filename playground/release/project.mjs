@@ -11,9 +11,10 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const app = join(root, 'playground/app')
 const template = join(root, 'playground/release/template')
 
-/** A new folder for everything; the caller removes it. */
-export function makeFolder() {
-  return realpathSync(mkdtempSync(join(tmpdir(), 'in-toto-demo-')))
+/** A new folder for everything, at the given place or a temporary one; the caller removes it. */
+export function makeFolder(path) {
+  if (path !== undefined) mkdirSync(path)
+  return realpathSync(path ?? mkdtempSync(join(tmpdir(), 'in-toto-demo-')))
 }
 
 /**
