@@ -17,31 +17,34 @@ import { registry, type Session, type Written } from './session.ts'
 export function listenToExit(): void {
   const shared = registry()
   shared.onExit ??= (code) => {
-    for (const session of shared.sessions.values()) settleSafely(session, code)
+    const sessions = [...shared.sessions.values()].filter((session) => !isFinal(session))
+    for (const session of sessions) safely(session, () => settle(session, code))
+    // What made us fail the process makes it a failed one for every step that it built.
+    if (process.exitCode !== 0 && process.exitCode !== undefined)
+      for (const session of sessions) safely(session, () => withdrawLink(session))
   }
   process.removeListener('exit', shared.onExit)
   process.on('exit', shared.onExit)
 }
 
+/** Of a watch, and of a host that lives on, a link is final when its build ends. */
+function isFinal({ watch, options, written }: Session): boolean {
+  return watch || (options.finish === 'build' && written !== undefined)
+}
+
 /** One session's fault must not keep another from being settled. */
-function settleSafely(session: Session, code: number): void {
+function safely(session: Session, act: () => void): void {
   session.log = stderr(session.options.silent)
   try {
-    settle(session, code)
+    act()
   } catch (error) {
     process.exitCode = 1
     process.stderr.write(`[in-toto] ${problemText(asProblem(error))}\n`)
-    try {
-      withdrawLink(session)
-    } catch (fault) {
-      process.stderr.write(`[in-toto] ${problemText(asProblem(fault))}\n`)
-    }
   }
 }
 
 function settle(session: Session, code: number): void {
-  const { written, options, watch, open, failed, error } = session
-  if (watch || (options.finish === 'build' && written !== undefined)) return
+  const { written, options, open, failed, error } = session
   if (code !== 0 || failed.size > 0 || error !== undefined) return afterFailure(session, code)
   for (const run of open) {
     if (run.begun === 0 || run.begun !== run.ended || run.closing) continue

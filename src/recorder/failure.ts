@@ -13,15 +13,15 @@ export function problemText(p: Problem): string {
 }
 
 /**
- * An error whose message is the whole explanation. Bundlers assign `code` and print stacks: so the code is a plain member, and there are no
- * frames unless somebody debugs.
+ * An error whose message is the whole explanation. Bundlers assign `code`, and they or Node print stack, cause and members: so the code is a
+ * plain member, the rest is hidden, and frames and causes are there only for who debugs.
  */
 export function bundlerError(p: Problem, o: { debug: boolean; cause?: unknown }): InTotoError {
-  const error = new InTotoError(p, o.cause === undefined ? {} : { cause: o.cause })
+  const error = new InTotoError(p, o.debug && o.cause !== undefined ? { cause: o.cause } : {})
   const message = problemText(p)
-  const own = (value: string): PropertyDescriptor => ({ value, writable: true, configurable: true, enumerable: false })
-  Object.defineProperties(error, { message: own(message), code: { ...own(p.code), enumerable: true } })
-  if (!o.debug) Object.defineProperty(error, 'stack', own(`${error.name}: ${message}\n`))
+  const hidden = (value: unknown): PropertyDescriptor => ({ value, writable: true, configurable: true, enumerable: false })
+  Object.defineProperties(error, { message: hidden(message), problem: hidden(p), code: { ...hidden(p.code), enumerable: true } })
+  if (!o.debug) Object.defineProperty(error, 'stack', hidden(`${error.name}: ${message}\n`))
   return error
 }
 

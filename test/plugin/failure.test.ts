@@ -2,10 +2,28 @@ import { describe, expect, it } from 'vitest'
 import { engines, librarySource, linkName, Project, smallProject } from './project.ts'
 
 /** Every hook in which another plugin may throw. */
-const hooks = ['options', 'buildStart', 'resolveId', 'load', 'transform', 'moduleParsed', 'buildEnd', 'renderStart', 'banner', 'renderChunk', 'augmentChunkHash', 'generateBundle', 'writeBundle', 'closeBundle']
+const hooks = [
+  'options',
+  'buildStart',
+  'resolveId',
+  'load',
+  'transform',
+  'moduleParsed',
+  'buildEnd',
+  'renderStart',
+  'banner',
+  'renderChunk',
+  'augmentChunkHash',
+  'generateBundle',
+  'writeBundle',
+  'closeBundle',
+]
 
 /** Hooks that the engine does not call here: Vite resolves paths before plugins are asked, and nothing has a hash in its name. */
-const uncalled = { vite: ['resolveId'], vite5: ['resolveId', 'augmentChunkHash'], rollup: ['augmentChunkHash'] } as const satisfies Record<string, readonly string[]>
+const uncalled = { vite: ['resolveId'], vite5: ['resolveId', 'augmentChunkHash'], rollup: ['augmentChunkHash'] } as const satisfies Record<
+  string,
+  readonly string[]
+>
 
 describe.each(engines)('a build that fails, by %s', (bundler) => {
   it('leaves no link and no stale one, in whichever hook it fails, even when the script swallows the error', async () => {
@@ -60,7 +78,11 @@ const bundle = await rollup({ input: 'src/main.js', plugins: [inToto(), ${plugin
 await bundle.write({ dir: 'dist', format: 'es' })
 await bundle.write({ dir: 'dist', format: 'cjs' }).catch((error) => console.log(error.message))
 await bundle.close()`)
-        : await project.script(librarySource(bundler, { plugins }).replace("['es']", "['es', 'cjs']").replace('await build()', 'await build().catch((error) => console.log(error.message))'))
+        : await project.script(
+            librarySource(bundler, { plugins })
+              .replace("['es']", "['es', 'cjs']")
+              .replace('await build()', 'await build().catch((error) => console.log(error.message))'),
+          )
     expect(ended.text).toContain('second output')
     expect(ended.code).toBe(0)
     expect(ended.text).toMatch(/build: no link: .*second output/)

@@ -192,10 +192,56 @@ const build = (root = '.') => vite({ root, logLevel: 'warn', configFile: false, 
   return `import fs from 'node:fs'\n${build}\n${before}\nawait build()\n${after}\n`
 }
 
+/** One build of many in a process: source texts of a plugin's hooks, of our options, and of what is done before. */
+export interface Scenario {
+  hooks?: string
+  options?: string
+  before?: string
+  files?: Record<string, string>
+}
+
+/** How a build of several in one process ended: `built`, or the error's message. */
+export type Outcomes = Ended & { outcome(name: string): string }
+
+/** Builds small projects, each in a folder of its own, one after another in one process that swallows all errors. */
+export async function buildAll(
+  bundler: Bundler,
+  name: string,
+  scenarios: Record<string, Scenario>,
+): Promise<{ project: Project; ended: Outcomes }> {
+  const project = new Project(`${name}-${bundler}`, bundler)
+  for (const [folder, { files = {} }] of Object.entries(scenarios)) {
+    const all = { 'package.json': '{}', 'src/main.js': small.main, 'src/part.js': small.part, ...files }
+    for (const [file, text] of Object.entries(all)) project.write(`${folder}/${file}`, text)
+  }
+  const cases = Object.entries(scenarios).map(([folder, { hooks = '', options = '', before = '' }]) => {
+    return `${JSON.stringify(folder)}: { plugin: () => ({ name: 'meddler', ${hooks} }), options: () => ({ ${options} }), async before() { ${before} } }`
+  })
+  const script = librarySource(bundler, {
+    options: '...globalThis.scenario.options()',
+    plugins: 'globalThis.scenario.plugin()',
+    before: `const home = process.cwd(); const outcomes = {}
+for (const [name, scenario] of Object.entries({ ${cases.join(',\n')} })) {
+  globalThis.scenario = scenario
+  process.chdir(home + '/' + name)
+  await scenario.before()
+  outcomes[name] = await build(process.cwd()).then(() => 'built', (error) => error.message)
+}
+console.log('\\n' + JSON.stringify(outcomes))`,
+  }).replace('await build()\n', '')
+  const ended = await project.script(script)
+  const line = ended.stdout.split('\n').find((text) => text.startsWith('{'))
+  if (line === undefined) throw new Error(`the builds did not end: ${ended.text}`)
+  const outcomes = JSON.parse(line) as Record<string, string>
+  return { project, ended: { ...ended, outcome: (folder) => outcomes[folder] ?? 'not run' } }
+}
+
+const small = { main: `import { part } from './part.js'\nexport const main = part + 1\n`, part: `export const part = 41\n` }
+
 /** A project whose `src/main.js` imports `src/part.js`. */
 export function smallProject(name: string, bundler: Bundler): Project {
   const project = new Project(name, bundler)
-  project.write('src/main.js', `import { part } from './part.js'\nexport const main = part + 1\n`)
-  project.write('src/part.js', `export const part = 41\n`)
+  project.write('src/main.js', small.main)
+  project.write('src/part.js', small.part)
   return project
 }

@@ -1,0 +1,139 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { buildAll, engines, linkName, Project, sha256, smallProject, type Outcomes } from './project.ts'
+
+const changes = {
+  after: { hooks: `renderStart() { fs.writeFileSync('src/part.js', 'export const part = 666\\n') }` },
+  swap: {
+    hooks: `buildStart() {
+      globalThis.times = fs.statSync('src/part.js')
+      fs.writeFileSync('src/part.js', 'export const part = "EVIL"\\n')
+    },
+    buildEnd() {
+      fs.writeFileSync('src/part.js', 'export const part = 41\\n'); fs.utimesSync('src/part.js', globalThis.times.atime, globalThis.times.mtime)
+    }`,
+  },
+  move: {
+    hooks: `buildStart() { fs.renameSync('src/part.js', 'src/part.good'); fs.writeFileSync('src/part.js', 'export const part = "EVIL"\\n') },
+    buildEnd() { fs.renameSync('src/part.good', 'src/part.js') }`,
+  },
+  folder: {
+    files: {
+      'src/main.js': `export { part } from './deep/part.js'`,
+      'src/deep/part.js': 'export const part = 1',
+      'evil/part.js': 'export const part = "EVIL"',
+    },
+    hooks: `buildStart() { fs.renameSync('src/deep', 'src/good'); fs.renameSync('evil', 'src/deep') },
+    buildEnd() { fs.renameSync('src/deep', 'evil'); fs.renameSync('src/good', 'src/deep') }`,
+  },
+  gone: { hooks: `writeBundle() { fs.rmSync('src/part.js') }` },
+  strict: { options: 'strict: true', hooks: `load(id) { return id.endsWith('part.js') ? 'export const part = "EVIL"' : null }` },
+}
+
+describe.each(engines)('a source that changes during the build, by %s', (bundler) => {
+  let project: Project
+  let ended: Outcomes
+  beforeAll(async () => {
+    ;({ project, ended } = await buildAll(bundler, 'changes', changes))
+  })
+
+  it.each([
+    ['after its bytes were read', 'after', 'src/part.js'],
+    ['by being swapped and restored around the reading, dates and all', 'swap', 'src/part.js'],
+    ['by being moved away and back', 'move', 'src/part.js'],
+    ['by its folder being moved away and back', 'folder', 'src/deep'],
+    ['by being removed', 'gone', 'src/part.js'],
+    ['in a way that no clock shows, with strict', 'strict', 'src/part.js'],
+  ])('fails the build: %s', (_, name, file) => {
+    expect(ended.outcome(name)).toMatch(new RegExp(`^(\\[in-toto\\] |\\[plugin in-toto\\] )?E_CHANGED_DURING_BUILD ${file} `))
+    expect(project.links(name)).toEqual([])
+  })
+
+  it('was read in its evil form, and has its good one now', () => {
+    for (const name of ['swap', 'move', 'folder']) {
+      expect(
+        project
+          .files(`${name}/dist`)
+          .map((file) => project.read(file))
+          .join(),
+      ).toContain('EVIL')
+      expect(project.read(name === 'folder' ? 'folder/src/deep/part.js' : `${name}/src/part.js`)).not.toContain('EVIL')
+    }
+  })
+
+  it('says what to do', () => {
+    expect(ended.outcome('after')).toContain("if this build makes the file itself: inToto({ generated: ['src/part.js'] })")
+    expect(ended.outcome('folder')).toContain('this folder was renamed')
+    expect(ended.outcome('gone')).toContain('removed while the build ran')
+    expect(ended.outcome('strict')).toContain('the bundler read other content than the file holds')
+  })
+
+  it('fails the process too, whatever the script swallowed', () => {
+    expect(ended.code).toBe(1)
+  })
+})
+
+const honest = {
+  generated: {
+    options: `generated: 'src/part.js'`,
+    hooks: `buildStart() { fs.writeFileSync('src/part.js', 'export const part = 43\\n') }`,
+  },
+  decided: {
+    options: `onError: (error) => console.log('told of', error.code)`,
+    hooks: `renderStart() { fs.appendFileSync('src/part.js', '//') }`,
+  },
+  before: { before: `fs.writeFileSync('src/part.js', 'export const part = 44\\n')` },
+  strict: { options: 'strict: true', files: { 'src/part.js': '\ufeffexport const part = 45\n' } },
+  other: { hooks: `renderStart() { fs.writeFileSync('notes.md', 'two') }`, files: { 'notes.md': 'one' } },
+}
+
+describe.each(engines)('a build that may go on, by %s', (bundler) => {
+  let project: Project
+  let ended: Outcomes
+  beforeAll(async () => {
+    ;({ project, ended } = await buildAll(bundler, 'honest', honest))
+  })
+
+  it('ends well', () => {
+    for (const name of Object.keys(honest)) expect(ended.outcome(name), name).toBe('built')
+    expect(ended.code, ended.text).toBe(0)
+  })
+
+  it('has an intermediate, when it makes a file and says so', async () => {
+    const { materials, byproducts } = await project.link(`generated/dist/${linkName}`)
+    expect(Object.keys(materials)).toEqual(['package.json', 'src/main.js'])
+    expect(byproducts['generated']).toEqual({ 'src/part.js': { sha256: sha256(project.path('generated/src/part.js')) } })
+  })
+
+  it('gets no link but no refusal either, when onError decides so', () => {
+    expect(ended.stdout).toContain('told of E_CHANGED_DURING_BUILD')
+    expect(project.links('decided')).toEqual([])
+  })
+
+  it('records what was written just before, what has a byte order mark, and not what is no input', async () => {
+    for (const name of ['before', 'strict', 'other']) {
+      const { materials } = await project.link(`${name}/dist/${linkName}`)
+      expect(Object.keys(materials)).toEqual(['package.json', 'src/main.js', 'src/part.js'])
+      expect(materials['src/part.js']).toEqual({ sha256: sha256(project.path(name, 'src/part.js')) })
+    }
+  })
+})
+
+describe('a configuration that changes', () => {
+  it('fails the build when it changed after the command began', async () => {
+    const project = smallProject('config', 'vite')
+    project.write('title.mjs', 'export const title = 1\n')
+    project.write(
+      'vite.config.mjs',
+      `import fs from 'node:fs'
+import inToto from 'unplugin-in-toto/vite'
+import { title } from './title.mjs'
+fs.writeFileSync('title.mjs', 'export const title = 2\\n')
+export default { plugins: [inToto()], define: { title }, build: { lib: { entry: 'src/main.js', formats: ['es'] } } }`,
+    )
+    const ended = await project.bin('vite', ['build'])
+    expect(ended.text).toContain('E_CHANGED_DURING_BUILD title.mjs')
+    expect(ended.text).not.toMatch(/^\s+at /m)
+    expect(ended.code).toBe(1)
+    expect(project.links()).toEqual([])
+  })
+})
