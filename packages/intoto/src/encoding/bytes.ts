@@ -52,13 +52,13 @@ export function fromHex(text: string): Uint8Array {
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 const encodeTable = encoder.encode(alphabet)
-/** Value of each ASCII character, 64 and more for what is in neither alphabet. */
-const decodeTable = new Uint8Array(128).fill(255)
-for (let i = 0; i < 64; i++) decodeTable[alphabet.charCodeAt(i)] = i
-const urlDecodeTable = decodeTable.slice()
-urlDecodeTable[45] = 62
-urlDecodeTable[95] = 63
-urlDecodeTable[43] = urlDecodeTable[47] = 255
+/** Value of each byte, 255 for what is in the alphabet neither. */
+const standardTable = new Uint8Array(256).fill(255)
+for (let i = 0; i < 64; i++) standardTable[encodeTable[i]!] = i
+const urlTable = standardTable.slice()
+urlTable[45] = 62
+urlTable[95] = 63
+urlTable[43] = urlTable[47] = 255
 
 /** Standard base64 with padding (RFC 4648, section 4). */
 export function toBase64(bytes: Uint8Array): string {
@@ -68,9 +68,11 @@ export function toBase64(bytes: Uint8Array): string {
     const group = (bytes[i]! << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
     out[at++] = encodeTable[group >> 18]!
     out[at++] = encodeTable[(group >> 12) & 63]!
-    out[at++] = i + 1 < bytes.length ? encodeTable[(group >> 6) & 63]! : 61
-    out[at++] = i + 2 < bytes.length ? encodeTable[group & 63]! : 61
+    out[at++] = encodeTable[(group >> 6) & 63]!
+    out[at++] = encodeTable[group & 63]!
   }
+  const missing = (3 - (bytes.length % 3)) % 3
+  out.fill(61, out.length - missing)
   return decoder.decode(out)
 }
 
@@ -79,33 +81,33 @@ export function toBase64(bytes: Uint8Array): string {
  * @throws E_FORMAT for anything else
  */
 export function fromBase64(text: string): Uint8Array {
-  const length = text.length
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
-  const digits = length - padding
-  const table = text.includes('-') || text.includes('_') ? urlDecodeTable : decodeTable
-  const bytes = new Uint8Array(Math.floor((digits * 3) / 4))
-  let bits = 0
-  let bad = length % 4
+  const digits = encoder.encode(text.slice(0, text.length - padding))
+  const table = text.includes('-') || text.includes('_') ? urlTable : standardTable
+  const bytes = new Uint8Array(Math.floor((digits.length * 3) / 4))
+  const whole = digits.length - (digits.length % 4)
+  let bad = 0
   let at = 0
-  for (let i = 0; i < digits; i++) {
-    const value = table[text.charCodeAt(i)] ?? 255
-    bad |= value & 192
-    bits = ((bits << 6) | value) & 0xffffff
-    if (i % 4 === 3) {
-      bytes[at++] = bits >> 16
-      bytes[at++] = bits >> 8
-      bytes[at++] = bits
-    }
+  for (let i = 0; i < whole; i += 4) {
+    const [a, b, c, d] = [table[digits[i]!]!, table[digits[i + 1]!]!, table[digits[i + 2]!]!, table[digits[i + 3]!]!]
+    bad |= a | b | c | d
+    bytes[at++] = (a << 2) | (b >> 4)
+    bytes[at++] = (b << 4) | (c >> 2)
+    bytes[at++] = (c << 6) | d
   }
-  if (padding === 1) {
-    bad |= bits & 3
-    bytes[at++] = bits >> 10
-    bytes[at++] = bits >> 2
-  } else if (padding === 2) {
-    bad |= bits & 15
-    bytes[at++] = bits >> 4
+  if (padding > 0) {
+    const [a, b, c] = [
+      table[digits[whole]!] ?? 255,
+      table[digits[whole + 1]!] ?? 255,
+      padding === 1 ? (table[digits[whole + 2]!] ?? 255) : 0,
+    ]
+    // Bits that belong to no byte must be zero, so that each content has one text.
+    bad |= a | b | c | (padding === 1 ? (c & 3) << 6 : (b & 15) << 6)
+    bytes[at++] = (a << 2) | (b >> 4)
+    if (padding === 1) bytes[at] = (b << 4) | (c >> 2)
   }
-  if (bad !== 0) throw new InTotoError({ code: 'E_FORMAT', message: 'not a base64 text with padding' })
+  if (digits.length % 4 !== (4 - padding) % 4 || bad >= 64)
+    throw new InTotoError({ code: 'E_FORMAT', message: 'not a base64 text with padding' })
   return bytes
 }
 

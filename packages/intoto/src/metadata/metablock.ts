@@ -4,6 +4,7 @@
  */
 import { fromHex, toHex, utf8 } from '../encoding/bytes.ts'
 import { canonicalJson } from '../encoding/canonical.ts'
+import { minifyMember } from '../encoding/minify.ts'
 import { emptyRecord, stringifyJson, type JsonObject, type JsonValue, type Limits } from '../encoding/json.ts'
 import { malformed, readSignatures, type Signature } from './signature.ts'
 
@@ -15,14 +16,14 @@ export interface Metablock {
 }
 
 /**
- * Reads a metablock from its parsed file.
+ * Reads a metablock from its parsed file, in which there are no floats, and the file's bytes.
  * @throws E_FORMAT for members that are absent or of the wrong type, and for content that has no canonical form
  */
-export function readMetablock(file: JsonObject, limits: Limits, what: string): Metablock {
+export function readMetablock(file: JsonObject, bytes: Uint8Array, limits: Limits, what: string): Metablock {
   const { signed, signatures } = file
   if (signed === undefined) throw malformed(`${what}: "signed" is missing`)
   const entries = readSignatures(signatures, hexOrNothing, limits, what)
-  return { signed, signedBytes: canonicalJson(signed), signatures: entries }
+  return { signed, signedBytes: minifyMember(bytes, 'signed') ?? canonicalJson(signed), signatures: entries }
 }
 
 /** Both peers look at a signature's text only once they have a key for it, so an entry of another kind harms nobody: it never counts. */

@@ -60,7 +60,7 @@ export function decodeMetadata(bytes: Uint8Array, options: DecodeOptions = {}): 
     return { format: 'dsse', payloadType, payload, signatures, signedBytes, bytes }
   }
   if (floats) throw malformed(`${what}: holds a number that is not a plain integer, which no metablock may`)
-  const { signed, signedBytes, signatures } = readMetablock(file, limits, what)
+  const { signed, signedBytes, signatures } = readMetablock(file, bytes, limits, what)
   const payload = parsePayload(signed, limits, what)
   if (isStatement(payload)) throw malformed(`${what}: a Statement in a metablock; Statements are signed in DSSE envelopes`)
   return { format: 'metablock', payload, signatures, signedBytes, bytes }
