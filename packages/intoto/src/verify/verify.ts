@@ -230,8 +230,9 @@ async function inspectAll(run: Run): Promise<void> {
 /** An expired layout says nothing about its links; whoever reads the refusal wants to know whether only the date is to blame. */
 async function noteIntactLinks(run: Run, layout: Metadata): Promise<void> {
   const errors = run.report.problems.filter(({ severity }) => severity === 'error')
+  if (errors.length !== 1 || errors[0]!.code !== 'E_LAYOUT_EXPIRED') return
   const last = run.layout.steps.at(-1)
-  if (errors.length !== 1 || errors[0]!.code !== 'E_LAYOUT_EXPIRED' || last === undefined) return
+  if (last === undefined) return
   const options: VerifyOptions = { ...run.session.options }
   delete options.product
   const then = await judge(layout, { ...options, through: options.through ?? last.name, now: new Date(parseExpires(run.layout.expires) - 1000) })
