@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { delimiter, join } from 'node:path'
 import { stripVTControlCharacters, styleText } from 'node:util'
 
-const colours = process.stdout.isTTY === true && !process.env.NO_COLOR
+const colours = process.stdout.isTTY && !process.env.NO_COLOR
 const paint = (format, text) => (colours ? styleText(format, text) : text)
 
 /** What a chain must not depend on: our own variables, and those of the npm that started the demo. */
