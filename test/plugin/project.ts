@@ -211,7 +211,7 @@ export async function buildAll(
 ): Promise<{ project: Project; ended: Outcomes }> {
   const project = new Project(`${name}-${bundler}`, bundler)
   for (const [folder, { files = {} }] of Object.entries(scenarios)) {
-    const all = { 'package.json': '{}', 'src/main.js': small.main, 'src/part.js': small.part, ...files }
+    const all = { 'package.json': '{ "type": "module" }', 'src/main.js': small.main, 'src/part.js': small.part, ...files }
     for (const [file, text] of Object.entries(all)) project.write(`${folder}/${file}`, text)
   }
   const cases = Object.entries(scenarios).map(([folder, { hooks = '', options = '', before = '' }]) => {
