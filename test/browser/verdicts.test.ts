@@ -5,6 +5,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { build } from 'vite'
+import { generate } from '../interop/generate.ts'
+import { makeKeys } from '../interop/keys.ts'
+import { chosenSeed } from '../interop/random.ts'
 import { judgeAll, type Outcome, type PackedChain } from './app/judge.ts'
 import { findChromium, openPage } from './chromium.ts'
 
@@ -38,24 +41,50 @@ function pack(name: string): PackedChain {
   }
 }
 
+/** Random chains, so that every kind of key meets every kind of damage in the browser's cryptography, too. */
+async function randomChains(count: number, folder: string): Promise<PackedChain[]> {
+  const keys = await makeKeys(folder)
+  const seed = chosenSeed()
+  console.log(`INTOTO_SEED=${seed}`)
+  const chains: PackedChain[] = []
+  for (let i = 0; i < count; i++) {
+    const { files, plan } = await generate((seed + i) >>> 0, keys, { scratch: folder })
+    const packed = [...files].map(([path, bytes]): [string, string] => [
+      path.replace(/^links\//, ''),
+      Buffer.from(bytes).toString('base64'),
+    ])
+    const { ['root.layout']: layout, ...links } = Object.fromEntries(packed)
+    chains.push({
+      name: `random ${i}`,
+      layout: layout!,
+      links,
+      keys: plan.trusted.map((key) => key.publicPem),
+      ...(plan.parameters && { parameters: plan.parameters }),
+    })
+  }
+  return chains
+}
+
 describe.skipIf(!chromium)('in a real browser', () => {
   let here: Outcome[]
   let there: Record<string, unknown>
   let out: string
   beforeAll(async () => {
+    out = mkdtempSync(join(tmpdir(), 'browser-'))
     const chains = readdirSync(vectors, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
       .map((entry) => pack(entry.name))
+    chains.push(...(await randomChains(200, out)))
     here = await judgeAll(chains)
-    out = mkdtempSync(join(tmpdir(), 'browser-'))
+    const app = join(out, 'app')
     await build({
       root: fileURLToPath(new URL('app', import.meta.url)),
       logLevel: 'error',
       configFile: false,
       worker: { format: 'es' },
-      build: { outDir: out, emptyOutDir: true, target: 'es2022' },
+      build: { outDir: app, emptyOutDir: true, target: 'es2022' },
     })
-    there = await openPage(chromium!, { folder: out, files: { '/chains.json': JSON.stringify(chains) }, outcomes: ['page', 'worker'] })
+    there = await openPage(chromium!, { folder: app, files: { '/chains.json': JSON.stringify(chains) }, outcomes: ['page', 'worker'] })
   })
   afterAll(() => rmSync(out, { recursive: true, force: true }))
 
