@@ -8,7 +8,7 @@ import { fulcioHandler, initializeCA, initializeCTLog, initializeTLog, initializ
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createLink, fromUtf8, generateKeyPair, importSigner, InTotoError, sign, utf8 } from 'intoto'
 import { packageProvenance, signKeyless, toBundle, verifyBundle, verifyKeyless, type KeylessSigning } from 'intoto-npm'
-import { listen } from './registry.ts'
+import { closeServer, listen } from './registry.ts'
 
 const sha256 = 'ab'.repeat(32)
 const link = createLink({ name: 'package', command: ['npm', 'pack'], products: { 'a-1.0.0.tgz': { sha256 } } })
@@ -74,7 +74,7 @@ beforeAll(async () => {
   )
   bundle = await signKeyless(statement, services())
 })
-afterAll(() => new Promise<void>((done) => void server.close(() => done())))
+afterAll(() => closeServer(server))
 
 function ecKeys() {
   return generateKeyPairSync('ec', { namedCurve: 'prime256v1' })

@@ -71,7 +71,7 @@ export async function startRegistry(): Promise<Registry> {
   return {
     url,
     sha512: (spec) => createHash('sha512').update(find(spec)).digest('hex'),
-    close: () => new Promise((done) => server.close(() => done())),
+    close: () => closeServer(server),
   }
 }
 
@@ -79,6 +79,12 @@ export async function startRegistry(): Promise<Registry> {
 export async function listen(server: Server): Promise<string> {
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** Ends a server at once, whoever still holds a connection. */
+export async function closeServer(server: Server): Promise<void> {
+  server.closeAllConnections()
+  await new Promise<void>((done) => server.close(() => done()))
 }
 
 function tarballPath({ name, version }: TinyPackage): string {

@@ -26,4 +26,6 @@ export {
 } from './provenance/index.ts'
 export type { Bundle, Environment, EvidenceDigest, KeylessSigning, KeylessTrust, Line, Lines, PackageProvenance, PackageSubject, Summary } from './provenance/index.ts'
 export { refuseSecrets, type SecretOptions } from './secret.ts'
+export { isSafeName, openStore } from './store/index.ts'
+export type { Credentials, EvidenceFile, EvidenceStore, PullOptions, PushResult, StoreLimits, StoreOptions, Subject } from './store/index.ts'
 export { readTarball, tarballArtifacts, unpackTarball, type PackedFile, type Tarball, type TarballOptions } from './tarball.ts'

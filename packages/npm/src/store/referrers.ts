@@ -1,0 +1,140 @@
+/**
+ * Evidence in an OCI registry: each file is an artifact that refers to the digest of its subject, as cosign and oras attach theirs. The subject may be
+ * an image in the same repository or a tarball that lies elsewhere; a registry has to take both (distribution specification 1.1, "Pushing
+ * Manifests with Subject").
+ */
+import { InTotoError, parseJson, problem, type JsonObject } from 'intoto'
+import { checkAddress, failed, isLoopback } from './http.ts'
+import { fallbackTag, ociIndex, ociManifest, readDescriptor, Registry, type Descriptor } from './registry.ts'
+import { checkPush, checkSubject, Intake, type EvidenceFile, type EvidenceStore, type PushResult, type StoreOptions, type Subject } from './store.ts'
+
+/** Type of an artifact that holds nothing but its layers (image specification, "Guidelines for Artifact Usage"). */
+const emptyConfig = { mediaType: 'application/vnd.oci.empty.v1+json', bytes: new TextEncoder().encode('{}') }
+
+const title = 'org.opencontainers.image.title'
+
+/** Evidence by what it is; cosign looks for bundles by this very type. */
+const mediaTypes = {
+  bundle: 'application/vnd.dev.sigstore.bundle.v0.3+json',
+  envelope: 'application/vnd.dsse.envelope.v1+json',
+  lines: 'application/vnd.in-toto.bundle',
+  metablock: 'application/vnd.in-toto.metablock+json',
+  other: 'application/vnd.in-toto.evidence',
+} as const
+
+/** What counts as evidence when it is found: ours, and bundles and envelopes of others; not their images, SBOMs and the like. */
+const known: ReadonlySet<string> = new Set(Object.values(mediaTypes))
+
+/** Rounds of writing the fallback list and looking whether it stayed. */
+const attempts = 5
+
+/** A store in a repository of an OCI registry. */
+export class OciStore implements EvidenceStore {
+  readonly reference: string
+  private readonly base: URL
+  private readonly registry: Registry
+  private readonly options: StoreOptions
+
+  /** @throws InTotoError E_CONFIG for an address without repository, with a tag, a password or without TLS */
+  constructor(reference: string, options: StoreOptions = {}) {
+    const [, host = '', repository = ''] = /^oci:\/\/([^/]+)\/(.+)$/.exec(reference) ?? []
+    if (!/^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/.test(repository) || repository.length > 255 || !URL.canParse(`https://${host}`)) {
+      const message = 'the address of an OCI store is oci://HOST/REPOSITORY, in lower case and without a tag'
+      throw new InTotoError({ code: 'E_CONFIG', message, fix: 'name a repository, such as oci://registry.example/team/app' })
+    }
+    const secure = new URL(`https://${host}`)
+    this.base = isLoopback(secure) ? new URL(`http://${host}`) : secure
+    checkAddress(this.base)
+    this.reference = reference
+    this.options = options
+    const http = { timeout: options.timeout ?? 30_000, fetch: options.fetch ?? fetch }
+    this.registry = new Registry(this.base, repository, { credentials: options.credentials, http })
+  }
+
+  async push(files: readonly EvidenceFile[], subject: Subject): Promise<PushResult> {
+    checkPush(files, subject)
+    if (files.length === 0) return { stored: [], skipped: [] }
+    const digest = `sha256:${subject.sha256}`
+    const about = (await this.registry.head(digest)) ?? { mediaType: ociManifest, digest, size: subject.size ?? 0 }
+    const config = await this.registry.putBlob(emptyConfig.bytes, emptyConfig.mediaType)
+    const unlinked: Descriptor[] = []
+    const stored: PushResult['stored'] = []
+    for (const { name, bytes } of files) {
+      const mediaType = mediaTypeOf(name, bytes)
+      const layer = { ...(await this.registry.putBlob(bytes, mediaType)), annotations: { [title]: name } }
+      const manifest = { schemaVersion: 2, mediaType: ociManifest, artifactType: mediaType, config: { ...config }, layers: [layer], subject: { ...about } }
+      const { linked, ...made } = await this.registry.putManifest(manifest as unknown as JsonObject, { mediaType: ociManifest })
+      if (!linked) unlinked.push({ ...made, artifactType: mediaType })
+      stored.push({ name, reference: `${this.reference}@${made.digest}` })
+    }
+    if (unlinked.length > 0) await this.tag(digest, unlinked)
+    return { stored, skipped: [] }
+  }
+
+  /**
+   * Adds to the list that stands in for the referrers API. Another client may write at the same moment, and a registry knows no lock: so it is read
+   * again until everything is in it.
+   */
+  private async tag(digest: string, added: readonly Descriptor[]): Promise<void> {
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const there = await this.registry.tagged(digest)
+      const missing = added.filter((each) => there.every((other) => other.digest !== each.digest))
+      if (missing.length === 0) return
+      const manifests = [...there, ...missing].map((each) => ({ ...each }))
+      await this.registry.putManifest({ schemaVersion: 2, mediaType: ociIndex, manifests } as unknown as JsonObject, { mediaType: ociIndex, tag: fallbackTag(digest) })
+    }
+    const left = await this.registry.tagged(digest)
+    if (added.every((each) => left.some((other) => other.digest === each.digest))) return
+    throw failed(this.base, `the list under tag ${fallbackTag(digest)} does not keep what is added to it`, 'push again when nobody else does')
+  }
+
+  async pull(subject: Subject): Promise<EvidenceFile[]> {
+    checkSubject(subject)
+    const digest = `sha256:${subject.sha256}`
+    const intake = new Intake(this.reference, this.options.limits)
+    const seen = new Set<string>()
+    for (const referrer of await this.registry.referrers(digest)) {
+      if (referrer.mediaType !== ociManifest || seen.has(referrer.digest)) continue
+      if (referrer.artifactType !== undefined && !known.has(referrer.artifactType)) continue
+      seen.add(referrer.digest)
+      intake.expect(0)
+      const manifest = await this.registry.manifest(referrer)
+      const problemWith = manifest === undefined ? 'is listed and gone' : subjectOf(manifest) === digest ? undefined : 'is about another subject'
+      if (manifest === undefined || problemWith !== undefined) this.passOver(referrer.digest, problemWith ?? '')
+      else await this.layers(manifest, intake)
+    }
+    return intake.all()
+  }
+
+  private async layers(manifest: JsonObject, intake: Intake): Promise<void> {
+    const { layers } = manifest
+    for (const entry of Array.isArray(layers) ? layers : []) {
+      const layer = readDescriptor(entry)
+      if (layer === undefined || !known.has(layer.mediaType)) continue
+      intake.expect(layer.size)
+      intake.add(layer.annotations?.[title] ?? '', await this.registry.blob(layer))
+    }
+  }
+
+  private passOver(digest: string, why: string): void {
+    this.options.warn?.(problem({ code: 'E_IO', severity: 'warning', message: `${this.reference}: passed over ${digest}, which ${why}` }))
+  }
+}
+
+function subjectOf(manifest: JsonObject): string | undefined {
+  return readDescriptor(manifest['subject'])?.digest
+}
+
+/** What a file is, by its members; JSON Lines by their name, since one line alone is an envelope as well. */
+function mediaTypeOf(name: string, bytes: Uint8Array): string {
+  if (name.endsWith('.jsonl')) return mediaTypes.lines
+  try {
+    const { value } = parseJson(bytes)
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return mediaTypes.other
+    if (value['dsseEnvelope'] !== undefined) return mediaTypes.bundle
+    if (value['payload'] !== undefined) return mediaTypes.envelope
+    return value['signed'] === undefined ? mediaTypes.other : mediaTypes.metablock
+  } catch {
+    return mediaTypes.other // a public key, say
+  }
+}

@@ -1,0 +1,314 @@
+/** Evidence in an OCI registry: what stands there afterwards, what comes back, and registries that lie. A real registry: test/interop. */
+import { createHash } from 'node:crypto'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createLink, generateKeyPair, importSigner, InTotoError, sign, toStatement, utf8, type Problem, type Signer } from 'intoto'
+import { openStore, toBundle, writeLines, type EvidenceFile, type StoreOptions } from 'intoto-npm'
+import { account, startOci, type FakeRegistry } from './oci.ts'
+
+let oci: FakeRegistry
+let files: EvidenceFile[]
+let signer: Signer
+const sha256 = 'ab'.repeat(32)
+const subject = { sha256, size: 1234 }
+const digestOf = (bytes: Uint8Array | string): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+const open = (o: StoreOptions = {}) => openStore(`oci://${oci.host}/team/app`, o)
+const texts = (list: readonly EvidenceFile[]): Record<string, string> => Object.fromEntries(list.map(({ name, bytes }) => [name, Buffer.from(bytes).toString()]))
+const refusal = async (run: () => unknown): Promise<InTotoError> => {
+  const error = await Promise.resolve().then(run).then(() => 'nothing was refused', (reason: unknown) => reason)
+  expect(error).toBeInstanceOf(InTotoError)
+  expect((error as InTotoError).message).not.toMatch(/\n|canary/)
+  return error as InTotoError
+}
+interface Manifest {
+  mediaType: string
+  artifactType?: string
+  config?: { mediaType: string; digest: string; size: number }
+  layers?: { mediaType: string; digest: string; size: number; annotations?: Record<string, string> }[]
+  subject?: { mediaType: string; digest: string; size: number }
+  manifests?: { digest: string }[]
+}
+const manifests = (): Manifest[] => [...oci.manifests.values()].map(({ bytes }) => JSON.parse(bytes.toString()) as Manifest)
+
+beforeAll(async () => {
+  signer = await importSigner((await generateKeyPair()).privatePem)
+  const link = createLink({ name: 'package', products: { 'a-1.0.0.tgz': { sha256 } } })
+  const dsse = await sign(link, [signer])
+  const statement = await sign(toStatement(link), [signer])
+  files = [
+    { name: 'package.c0ffee12.link', bytes: dsse.bytes },
+    { name: 'package.metablock.link', bytes: (await sign(link, [signer], { format: 'metablock' })).bytes },
+    { name: 'sub.c0ffee12/inner.c0ffee12.link', bytes: (await sign(createLink({ name: 'inner' }), [signer])).bytes },
+    { name: 'package.sigstore.json', bytes: await toBundle(statement, signer.key) },
+    { name: 'a-1.0.0.tgz.intoto.jsonl', bytes: writeLines([statement, dsse]) },
+    { name: 'owner.pub', bytes: utf8('-----BEGIN PUBLIC KEY-----\n') },
+  ]
+})
+beforeEach(async () => {
+  oci = await startOci()
+  return () => oci.close()
+})
+
+describe.each([true, false])('with referrers API: %s', (referrersApi) => {
+  beforeEach(() => {
+    oci.referrersApi = referrersApi
+  })
+
+  it('gives back to the byte what was pushed', async () => {
+    const { stored, skipped } = await open().push(files, subject)
+    expect(stored.map(({ name }) => name)).toEqual(files.map(({ name }) => name))
+    expect(stored.every(({ reference }) => oci.manifests.has(reference.split('@')[1]!))).toBe(true)
+    expect(skipped).toEqual([])
+    expect(texts(await open().pull(subject))).toEqual(texts(files))
+    expect(oci.tags.has(`sha256-${sha256}`)).toBe(!referrersApi)
+  })
+
+  it('has nothing about other subjects', async () => {
+    await open().push(files, subject)
+    expect(await open().pull({ sha256: 'cd'.repeat(32) })).toEqual([])
+  })
+
+  it('pushes again without doubling anything, and adds', async () => {
+    await open().push(files.slice(0, 2), subject)
+    const before = oci.manifests.size
+    await open().push(files.slice(0, 2), subject)
+    expect(oci.manifests.size).toBe(before)
+    await open().push(files.slice(1), subject)
+    expect(texts(await open().pull(subject))).toEqual(texts(files))
+  })
+
+  it('writes artifacts as the image specification has them', async () => {
+    await open().push(files, subject)
+    const artifacts = manifests().filter((each) => each.subject !== undefined)
+    expect(artifacts.map(({ artifactType, layers }) => [layers?.[0]?.annotations?.['org.opencontainers.image.title'], artifactType])).toEqual([
+      ['package.c0ffee12.link', 'application/vnd.dsse.envelope.v1+json'],
+      ['package.metablock.link', 'application/vnd.in-toto.metablock+json'],
+      ['sub.c0ffee12/inner.c0ffee12.link', 'application/vnd.dsse.envelope.v1+json'],
+      ['package.sigstore.json', 'application/vnd.dev.sigstore.bundle.v0.3+json'],
+      ['a-1.0.0.tgz.intoto.jsonl', 'application/vnd.in-toto.bundle'],
+      ['owner.pub', 'application/vnd.in-toto.evidence'],
+    ])
+    for (const each of artifacts) {
+      expect(each.subject).toEqual({ mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: `sha256:${sha256}`, size: 1234 })
+      expect(each.config).toEqual({ mediaType: 'application/vnd.oci.empty.v1+json', digest: digestOf('{}'), size: 2 })
+      expect(each.layers).toHaveLength(1)
+      expect(each.layers?.[0]?.mediaType).toBe(each.artifactType)
+    }
+  })
+
+  it('describes a subject that is in the repository as it is there', async () => {
+    const type = 'application/vnd.oci.image.index.v1+json'
+    const image = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: type, manifests: [] }))
+    oci.manifests.set(digestOf(image), { bytes: image, type })
+    await open().push(files.slice(0, 1), { sha256: digestOf(image).slice(7) })
+    expect(manifests().at(referrersApi ? -1 : 1)?.subject).toEqual({ mediaType: type, digest: digestOf(image), size: image.length })
+  })
+})
+
+it('reads lists of referrers page by page', async () => {
+  oci.page = 2
+  await open().push(files, subject)
+  expect(texts(await open().pull(subject))).toEqual(texts(files))
+  expect(oci.log.filter((line) => line.includes('/referrers/'))).toHaveLength(3)
+})
+
+it('keeps what two clients add to the fallback list at the same time', async () => {
+  oci.referrersApi = false
+  await Promise.all(files.map((each) => open().push([each], subject)))
+  expect(texts(await open().pull(subject))).toEqual(texts(files))
+})
+
+it('says when the fallback list keeps nothing', async () => {
+  oci.referrersApi = false
+  oci.intercept = (request, response) => {
+    if (request.method !== 'PUT' || request.url?.endsWith(`/sha256-${sha256}`) !== true) return false
+    response.writeHead(201).end()
+    return true
+  }
+  expect(await refusal(() => open().push(files, subject))).toMatchObject({ code: 'E_IO', message: expect.stringContaining('does not keep') })
+})
+
+describe('authentication', () => {
+  it('basic', async () => {
+    oci.auth = 'basic'
+    expect(await refusal(() => open().push(files, subject))).toMatchObject({ code: 'E_IO', problem: { fix: ['give credentials for it'] } })
+    expect((await refusal(() => open({ credentials: { ...account, password: 'canary-wrong' } }).pull(subject))).problem.fix[0]).toContain('check the credentials')
+    await open({ credentials: account }).push(files, subject)
+    expect(texts(await open({ credentials: account }).pull(subject))).toEqual(texts(files))
+  })
+
+  it('tokens: anybody pulls, who has an account pushes, one token for each', async () => {
+    oci.auth = 'token'
+    expect((await refusal(() => open().push(files, subject))).code).toBe('E_IO')
+    oci.log.length = 0
+    await open({ credentials: account }).push(files, subject)
+    expect(oci.log.filter((line) => line.includes('/token')).map((line) => decodeURIComponent(line).replaceAll('+', ' '))).toEqual([
+      'GET /token?service=fake registry&scope=repository:team/app:pull 200',
+      'GET /token?service=fake registry&scope=repository:team/app:pull,push 200',
+    ])
+    expect(texts(await open().pull(subject))).toEqual(texts(files))
+  })
+
+  it('a token that is given', async () => {
+    oci.auth = 'token'
+    await open({ credentials: { token: 'fixed-token' } }).push(files, subject)
+    expect(oci.log.some((line) => line.includes('/token'))).toBe(false)
+    expect(texts(await open().pull(subject))).toEqual(texts(files))
+  })
+
+  it.each([
+    ['Bearer realm="http://evil.example/token"', 'token service'],
+    ['Bearer realm="file:///etc/passwd"', 'token service'],
+    ['Bearer', 'token service'],
+    ['Negotiate abc', 'refused'],
+    ['', 'refused'],
+  ])('a challenge %j is not answered', async (header, message) => {
+    const asked: string[] = []
+    const counted: typeof fetch = (input, init) => {
+      asked.push(input instanceof URL ? input.host : String(input))
+      return fetch(input, init)
+    }
+    oci.intercept = (_, response) => {
+      response.writeHead(401, { 'www-authenticate': header }).end()
+      return true
+    }
+    expect(await refusal(() => open({ credentials: account, fetch: counted }).pull(subject))).toMatchObject({ code: 'E_IO', message: expect.stringContaining(message) })
+    expect(new Set(asked)).toEqual(new Set([oci.host]))
+  })
+
+  it.each(['{}', '{"token":1}', 'no json', '{"token":"a\\r\\nx: y"}'])('a token service that sends %j is no token service', async (body) => {
+    oci.auth = 'token'
+    oci.intercept = (request, response) => {
+      if (request.url?.startsWith('/token') !== true) return false
+      response.writeHead(200).end(body)
+      return true
+    }
+    expect((await refusal(() => open().pull(subject))).code).toBe('E_FORMAT')
+  })
+})
+
+describe('a registry that lies', () => {
+  const change = (path: RegExp, answer: (body: string) => string | Buffer): void => {
+    oci.intercept = (request, response) => {
+      const digest = path.exec(request.url ?? '')?.[1]
+      if (request.method !== 'GET' || digest === undefined) return false
+      const original = oci.manifests.get(digest)?.bytes ?? oci.blobs.get(digest) ?? Buffer.from('')
+      response.writeHead(200, { 'content-type': 'application/vnd.oci.image.manifest.v1+json' }).end(answer(original.toString()))
+      return true
+    }
+  }
+
+  it('about a blob is refused', async () => {
+    await open().push(files.slice(0, 1), subject)
+    change(/\/blobs\/(sha256:\w+)/, (body) => body.replace('p', 'q'))
+    expect(await refusal(() => open().pull(subject))).toMatchObject({ code: 'E_IO', message: expect.stringContaining('another digest') })
+    change(/\/blobs\/(sha256:\w+)/, (body) => `${body} `)
+    expect((await refusal(() => open().pull(subject))).code).toBe('E_IO')
+    change(/\/blobs\/(sha256:\w+)/, (body) => body.slice(1))
+    expect((await refusal(() => open().pull(subject))).code).toBe('E_IO')
+  })
+
+  it('about a manifest is refused', async () => {
+    await open().push(files.slice(0, 1), subject)
+    change(/\/manifests\/(sha256:\w+)/, (body) => body.replace('package.c0ffee12', 'package.00000000'))
+    expect((await refusal(() => open().pull(subject))).code).toBe('E_IO')
+  })
+
+  it('about what a manifest is about is passed over with a word', async () => {
+    await open().push(files.slice(0, 1), { sha256: 'cd'.repeat(32) })
+    const [digest, { bytes, type }] = [...oci.manifests].at(-1)!
+    oci.intercept = (request, response) => {
+      if (request.url?.includes('/referrers/') !== true) return false
+      const manifest = { mediaType: type, digest, size: bytes.length }
+      const gone = { mediaType: type, digest: digestOf('gone'), size: 4 }
+      const junk = [null, 1, {}, { mediaType: type, digest: '../../etc', size: 1 }, { mediaType: type, digest, size: -1 }]
+      response.writeHead(200, { 'content-type': 'application/vnd.oci.image.index.v1+json' }).end(JSON.stringify({ manifests: [...junk, manifest, gone] }))
+      return true
+    }
+    const warnings: Problem[] = []
+    expect(await open({ warn: (problem) => warnings.push(problem) }).pull(subject)).toEqual([])
+    expect(warnings.map(({ message }) => message.replace(/.*which /, ''))).toEqual(['is about another subject', 'is listed and gone'])
+  })
+
+  it('about names cannot lead a writer astray', async () => {
+    const put = (title: string, text: string): void => {
+      const blob = Buffer.from(text)
+      oci.blobs.set(digestOf(blob), blob)
+      const layer = { mediaType: 'application/vnd.dsse.envelope.v1+json', digest: digestOf(blob), size: blob.length, annotations: { 'org.opencontainers.image.title': title } }
+      const manifest = Buffer.from(JSON.stringify({ mediaType: 'application/vnd.oci.image.manifest.v1+json', layers: [layer], subject: { mediaType: 'x', digest: `sha256:${sha256}`, size: 0 } }))
+      oci.manifests.set(digestOf(manifest), { bytes: manifest, type: 'application/vnd.oci.image.manifest.v1+json' })
+    }
+    const names = ['../../evil', '/etc/passwd', '.npmrc', 'a\\b', '']
+    for (const [i, name] of names.entries()) put(name, String(i))
+    put('same.link', 'one')
+    put('same.link', 'two')
+    const pulled = texts(await open().pull(subject))
+    expect(Object.keys(pulled).every((name) => /^(?:[0-9a-f]{16}\.json|same\.link|[0-9a-f]{16}\/same\.link)$/.test(name))).toBe(true)
+    expect(Object.values(pulled).toSorted()).toEqual(['0', '1', '2', '3', '4', 'one', 'two'])
+  })
+
+  it('about sizes is bounded before anything is fetched', async () => {
+    await open().push(files, subject)
+    for (const limits of [{ fileBytes: 100 }, { totalBytes: 1_000 }, { files: 3 }]) {
+      expect(await refusal(() => open({ limits }).pull(subject))).toMatchObject({ code: 'E_IO', problem: { fix: [expect.stringContaining(Object.keys(limits)[0]!)] } })
+    }
+  })
+
+  it.each([
+    ['a list on another host', { link: '<http://evil.example/next>; rel="next"' }],
+    ['a list without end', { link: `</v2/team/app/referrers/sha256:${sha256}>; rel="next"` }],
+  ])('%s is refused', async (_, headers) => {
+    oci.intercept = (request, response) => {
+      if (request.url?.includes('/referrers/') !== true) return false
+      response.writeHead(200, { 'content-type': 'application/vnd.oci.image.index.v1+json', ...headers }).end('{"manifests":[]}')
+      return true
+    }
+    expect((await refusal(() => open().pull(subject))).code).toBe('E_IO')
+  })
+
+  it('about where to upload gets neither evidence nor credentials', async () => {
+    oci.auth = 'basic'
+    const asked: string[] = []
+    const counted: typeof fetch = (input, init) => {
+      asked.push(input instanceof URL ? input.host : String(input))
+      return fetch(input, init)
+    }
+    oci.intercept = (request, response) => {
+      if (request.method !== 'POST') return false
+      response.writeHead(202, { location: 'https://evil.example/upload' }).end()
+      return true
+    }
+    expect((await refusal(() => open({ credentials: account, fetch: counted }).push(files, subject))).code).toBe('E_IO')
+    expect(new Set(asked)).toEqual(new Set([oci.host]))
+  })
+
+  it.each(['<html>', '[]', '{"manifests":{}', 'null'])('by sending %j is no registry', async (body) => {
+    oci.intercept = (_, response) => {
+      response.writeHead(200).end(body)
+      return true
+    }
+    expect((await refusal(() => open().pull(subject))).code).toBe('E_FORMAT')
+  })
+
+  it('and other artifacts are left alone', async () => {
+    const sbom = Buffer.from('{}')
+    oci.blobs.set(digestOf(sbom), sbom)
+    const manifest = {
+      ...{ mediaType: 'application/vnd.oci.image.manifest.v1+json', artifactType: 'application/spdx+json', subject: { mediaType: 'x', digest: `sha256:${sha256}`, size: 0 } },
+      layers: [{ mediaType: 'application/spdx+json', digest: digestOf(sbom), size: 2 }],
+    }
+    const bytes = Buffer.from(JSON.stringify(manifest))
+    oci.manifests.set(digestOf(bytes), { bytes, type: manifest.mediaType })
+    expect(await open().pull(subject)).toEqual([])
+  })
+})
+
+it('says when the registry refuses or fails', async () => {
+  for (const [status, words] of [[403, 'refused'], [404, 'not there'], [500, 'status 500']] as const) {
+    oci.intercept = (request, response) => {
+      if (request.method !== 'POST') return false
+      response.writeHead(status).end('canary: what a server says is not repeated')
+      return true
+    }
+    expect(await refusal(() => open().push(files, subject))).toMatchObject({ code: 'E_IO', message: expect.stringContaining(words) })
+  }
+})
