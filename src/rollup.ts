@@ -23,11 +23,11 @@ export default function inToto(options: Options = {}): Plugin {
         folder: process.cwd(),
         label: JSON.stringify(['rollup', input.input, outputs.map(({ dir, file, format }) => [dir, file, format])]),
         watch: this.meta.watchMode,
+        targets: outputs.flatMap((output) => outputFolder(output) ?? []),
         preserveSymlinks: input.preserveSymlinks === true,
         log: logOf(this),
       })
       if (run === undefined) return null
-      for (const output of outputs) targetOf(run, output)
       run.configuration(configurationFiles(process.argv))
       run.covers('graph', 'watch', 'declared')
       return { ...input, plugins: surround(input.plugins, run, resolved) }

@@ -43,13 +43,13 @@ export default function inToto(options: Options = {}): Plugin {
         folder: config.root,
         label: JSON.stringify(['vite', config.configFile, environment?.name, outDir, input.input]),
         watch: this.meta.watchMode || Boolean(build.watch),
+        targets: build.write ? [outDir] : [],
         preserveSymlinks: resolution.preserveSymlinks,
         alias: aliasResolver(resolution.alias, [config.publicDir, config.root]),
         searched: /^[56]\./.test(version) ? /\.(?:html|[cm]?[jt]sx?|css|scss|sass|less|styl|stylus|pcss|vue|svelte|astro)$/ : /\.html$/,
         log: { info: (line) => config.logger.info(`[in-toto] ${line}`), warn: (line) => config.logger.warn(`[in-toto] ${line}`) },
       })
       if (run === undefined) return null
-      if (build.write) run.target(outDir)
       declared(run, config)
       run.note('mode', config.mode)
       run.covers('graph', 'watch', 'declared')

@@ -2,17 +2,18 @@
  * The beginning of a run: disk clock read, key made sure of, the session found that the run belongs to, the link of an earlier build removed.
  * Called by adapters through the face. It reports nothing itself.
  */
+import { resolve } from 'node:path'
 import { InTotoError, type JsonValue } from 'intoto'
 import type { ResolvedOptions } from '../options.ts'
 import { readClock } from './clock.ts'
-import { unlink } from './earlier.ts'
+import { removeEarlier, unlink } from './earlier.ts'
 import { listenToExit } from './exit.ts'
 import { asProblem, bundlerError } from './failure.ts'
 import { readGit } from './git.ts'
 import { isStill } from './guard.ts'
-import { signingKey } from './key.ts'
+import { signingKey, type SigningKey } from './key.ts'
 import type { Log } from './log.ts'
-import { findRoot } from './place.ts'
+import { findRoot, usedPath } from './place.ts'
 import { idleRun, RecordingRun, type Host, type Run } from './run.ts'
 import { registry, sayOnce, sessionKey, type RunRecord, type Session } from './session.ts'
 
@@ -37,12 +38,16 @@ export function beginRun(options: ResolvedOptions, host: Host): Run | undefined 
 function begin(options: ResolvedOptions, host: Host, log: Log): Run {
   const root = findRoot(options.root, host.folder)
   const idle = host.watch && !options.watch
-  const key = idle ? { needles: [] } : signingKey(options.key, root.real, { known: registry().keys, log })
+  const foreign = new Map<string, string>()
+  for (const folder of host.targets ?? [])
+    removeEarlier({ root, options, key: noSigner, foreign }, usedPath(root, resolve(host.folder, folder)))
+  const key = idle ? noSigner : signingKey(options.key, root.real, { known: registry().keys, log })
   if (key.signer === undefined) {
     if (!idle) noKey(options, log)
-    return idleRun({ root, options, key, foreign: new Map() })
+    return idleRun({ root, options, key, foreign })
   }
   const session = openSession({ root, options, key, watch: host.watch, log })
+  for (const [path, command] of foreign) session.foreign.set(path, command)
   const record: RunRecord = {
     label: host.label,
     clock: readClock(root.real),
@@ -59,8 +64,12 @@ function begin(options: ResolvedOptions, host: Host, log: Log): Run {
   }
   session.open.add(record)
   listenToExit()
-  return new RecordingRun(session, record, host)
+  const run = new RecordingRun(session, record, host)
+  if (options.linkDir !== undefined) run.target(options.linkDir) // only now is it known which link there is ours
+  return run
 }
+
+const noSigner: SigningKey = { needles: [] }
 
 function noKey(options: ResolvedOptions, log: Log): void {
   if (options.required) {

@@ -82,6 +82,7 @@ function needlesOf(text: string | undefined): Buffer[] {
     const pem = text.includes('-----BEGIN') ? text.replaceAll('\\n', '\n') : Buffer.from(text, 'base64').toString('utf8')
     if (pem !== text) needles.add(middle(text.trim().split(/\s+/)[0] ?? ''))
     needles.add(middle(secretLine(pem)))
+    for (const encoding of ['base64', 'hex'] as const) needles.add(middle(Buffer.from(pem).toString(encoding)))
     for (const form of numberForms(pem)) needles.add(form)
   }
   return [...needles].filter((needle) => needle.length >= 12).map((needle) => Buffer.from(needle, 'latin1'))

@@ -28,6 +28,8 @@ export interface Host {
   /** The same for the same work: configuration, input, environment. */
   readonly label: string
   readonly watch: boolean
+  /** Folders that are about to be written, as far as they are known yet: earlier links there go even if the run cannot begin. */
+  readonly targets?: readonly string[]
   /** Whether ids are paths as written, not real paths. */
   readonly preserveSymlinks?: boolean
   /** How the bundler finds what style sheets refer to, beyond relative paths. */

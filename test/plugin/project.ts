@@ -74,6 +74,7 @@ export class Project {
     this.#install('vite', `node_modules/${vite}`, 'bin/vite.js')
     this.#install('rollup', 'node_modules/rollup', 'dist/bin/rollup')
     this.#install('unplugin-in-toto', '.')
+    this.#install('intoto', 'packages/intoto')
   }
 
   path(...parts: string[]): string {
