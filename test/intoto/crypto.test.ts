@@ -1,11 +1,12 @@
 /** The two fillings of `#crypto` against each other: keys, signatures and hashes of the one in the other. */
 import { utf8, toHex } from 'intoto'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import * as node from '../../packages/intoto/src/keys/crypto.node.ts'
 import * as web from '../../packages/intoto/src/keys/crypto.web.ts'
 import type { Crypto } from '../../packages/intoto/src/keys/crypto.ts'
 import { isPlausible, isWeakPoint } from '../../packages/intoto/src/keys/ed25519.ts'
 import { encryptPbes2 } from '../../packages/intoto/src/keys/pbes2.ts'
+import { refusal } from './refusal.ts'
 import { algorithmOf, type Algorithm } from '../../packages/intoto/src/keys/scheme.ts'
 
 const fillings: readonly (readonly [string, Crypto])[] = [
@@ -61,11 +62,12 @@ describe.each(pairs)('keys made by %s and used by %s', (a, _b, maker, user) => {
       }
     },
   )
+})
 
-  it('encrypted keys', async () => {
-    const pkcs8 = await maker.generate(algorithms[0]!)
-    expect(await user.decrypt(await encryptPbes2(pkcs8, 'pässword'), 'pässword')).toEqual(pkcs8)
-  })
+it('both read the encrypted keys that are written for either', async () => {
+  const pkcs8 = await node.generate(algorithms[0]!)
+  const sealed = await encryptPbes2(pkcs8, 'pässword')
+  for (const [, filling] of fillings) expect(await filling.decrypt(sealed, 'pässword')).toEqual(pkcs8)
 })
 
 it('neither uses a key for another type of algorithm', async () => {
@@ -78,6 +80,41 @@ it('neither uses a key for another type of algorithm', async () => {
   }
 })
 
+describe('a platform without WebCrypto', () => {
+  afterEach(() => {
+    vi.unstubAllGlobals()
+  })
+
+  it('says so, and does not call a signature bad', async () => {
+    const algorithm = algorithms[1]!
+    const pkcs8 = await node.generate(algorithm)
+    const key = await node.importPrivate(algorithm, pkcs8)
+    const sig = await key.sign(data)
+    vi.stubGlobal('crypto', { getRandomValues: globalThis.crypto.getRandomValues.bind(globalThis.crypto) })
+    for (const run of [
+      () => web.verify(algorithm, key.spki, data, sig),
+      () => web.isUsable(algorithm, key.spki),
+      () => web.importPrivate(algorithm, pkcs8),
+      () => web.generate(algorithm),
+      () => encryptPbes2(pkcs8, 'password'),
+    ]) {
+      expect(await refusal('E_UNSUPPORTED', run)).toMatch(/WebCrypto/)
+    }
+    const { signSync, spki } = web.importPrivateSync(algorithms[0]!, await web.generate(algorithms[0]!))
+    expect(await web.verify(algorithms[0]!, spki, data, signSync!(data))).toBe(true)
+  })
+
+  it('says which algorithm it lacks', async () => {
+    const algorithm = algorithms[3]!
+    const { spki } = await node.importPrivate(algorithm, await node.generate(algorithm))
+    const lacks = (): Promise<never> => Promise.reject(new DOMException('no such curve', 'NotSupportedError'))
+    vi.stubGlobal('crypto', { subtle: { importKey: lacks } })
+    for (const run of [() => web.verify(algorithm, spki, data, new Uint8Array(132)), () => web.isUsable(algorithm, spki)]) {
+      expect(await refusal('E_UNSUPPORTED', run)).toMatch(/lacks this algorithm/)
+    }
+  })
+})
+
 describe('the check before both', () => {
   const key = new Uint8Array(32).fill(9)
 
@@ -85,6 +122,10 @@ describe('the check before both', () => {
     expect(isPlausible(key, new Uint8Array(64))).toBe(true)
     expect(isPlausible(key, new Uint8Array(63))).toBe(false)
     expect(isPlausible(key.subarray(1), new Uint8Array(64))).toBe(false)
+  })
+
+  it('wants a key that is not weak', () => {
+    expect(isPlausible(Uint8Array.of(1, ...new Uint8Array(31)), new Uint8Array(64))).toBe(false)
   })
 
   it('wants a scalar below the group order, to the last bit', () => {

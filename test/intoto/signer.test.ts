@@ -38,8 +38,8 @@ describe('generateKeyPair', () => {
     expect((await generateKeyPair()).privatePem).not.toBe((await generateKeyPair()).privatePem)
   })
 
-  it.each(['ed25519', 'ecdsa'] as const)('%s: encrypted when there is a password, as OpenSSL reads it', async (type) => {
-    const { privatePem, publicPem } = await generateKeyPair(type, { password: 'sécret' })
+  it('encrypts when there is a password, as OpenSSL reads it', async () => {
+    const { privatePem, publicPem } = await generateKeyPair('ecdsa', { password: 'sécret' })
     expect(privatePem).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----\n/)
     expect((await importSigner(privatePem, { password: 'sécret' })).key).toEqual(await importKey(publicPem))
     expect(createPrivateKey({ key: privatePem, passphrase: 'sécret' }).type).toBe('private')

@@ -18,9 +18,9 @@ export interface PrivateKey {
 export interface Crypto {
   sha256(data: Uint8Array): Uint8Array
   sha512(data: Uint8Array): Uint8Array
-  /** Is this public key one that the platform can use, its point on its curve? */
+  /** Is this public key a real one, its point on its curve? @throws E_UNSUPPORTED where the platform lacks the algorithm */
   isUsable(algorithm: Algorithm, spki: Uint8Array): Promise<boolean>
-  /** Never throws for a bad signature or key. ECDSA signatures are r‖s; Ed25519 ones have passed `isPlausible`. */
+  /** Never throws for a bad signature or key. @throws E_UNSUPPORTED where the platform lacks the algorithm. ECDSA signatures are r‖s; Ed25519 ones have passed `isPlausible`. */
   verify(algorithm: Algorithm, spki: Uint8Array, data: Uint8Array, signature: Uint8Array): Promise<boolean>
   /** From PKCS#8. Rejects with whatever the platform throws. */
   importPrivate(algorithm: Algorithm, pkcs8: Uint8Array): Promise<PrivateKey>

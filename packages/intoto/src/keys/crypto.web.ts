@@ -6,17 +6,16 @@ import { getPublicKey, hashes, Point, sign as signEd25519, verify as verifyEd255
 import { sha256 as hash256, sha512 as hash512 } from '@noble/hashes/sha2.js'
 import { concat, equalBytes } from '../encoding/bytes.ts'
 import { derTag, readElement, readSequence } from '../encoding/der.ts'
-import { InTotoError } from '../errors.ts'
+import type { InTotoError } from '../errors.ts'
 import type { PrivateKey } from './crypto.ts'
 import { decryptPbes2 } from './pbes2.ts'
 import { edPkcs8 } from './pkcs8.ts'
 import type { Algorithm } from './scheme.ts'
 import { publicMaterial } from './spki.ts'
+import { rethrowUnsupported, subtleCrypto, unsupported } from './subtle.ts'
 
 // noble carries no hash of its own; this is how it takes one.
 hashes.sha512 = hash512
-
-const subtle = globalThis.crypto.subtle
 
 /** SHA-256, 32 bytes. */
 export function sha256(data: Uint8Array): Uint8Array {
@@ -32,9 +31,10 @@ export function sha512(data: Uint8Array): Uint8Array {
 export async function isUsable(algorithm: Algorithm, spki: Uint8Array): Promise<boolean> {
   try {
     if (algorithm.name === 'Ed25519') Point.fromBytes(rawKey(spki))
-    else await subtle.importKey('spki', owned(spki), algorithm, false, ['verify'])
+    else await subtleCrypto().importKey('spki', owned(spki), algorithm, false, ['verify'])
     return true
-  } catch {
+  } catch (error) {
+    rethrowUnsupported(error)
     return false
   }
 }
@@ -46,9 +46,11 @@ export async function verify(algorithm: Algorithm, spki: Uint8Array, data: Uint8
       const publicKey = rawKey(spki)
       return verifyEd25519(signature, data, publicKey, { zip215: false }) && isCofactorless(publicKey, data, signature)
     }
+    const subtle = subtleCrypto()
     const key = await subtle.importKey('spki', owned(spki), algorithm, false, ['verify'])
     return await subtle.verify(algorithm, key, owned(signature), owned(data))
-  } catch {
+  } catch (error) {
+    rethrowUnsupported(error)
     return false
   }
 }
@@ -81,9 +83,10 @@ function littleEndian(bytes: Uint8Array): bigint {
 /** See `Crypto.importPrivate`. */
 export async function importPrivate(algorithm: Algorithm, pkcs8: Uint8Array): Promise<PrivateKey> {
   if (algorithm.name === 'Ed25519') return importPrivateSync(algorithm, pkcs8)
-  const key = await subtle.importKey('pkcs8', owned(pkcs8), algorithm, true, ['sign'])
+  const subtle = subtleCrypto()
+  const key = await subtle.importKey('pkcs8', owned(pkcs8), algorithm, false, ['sign'])
   // WebCrypto gives no public half of a private key: it is taken from the JWK form, without the private members.
-  const { kty, crv, x, y, n, e } = await subtle.exportKey('jwk', key)
+  const { kty, crv, x, y, n, e } = await subtle.exportKey('jwk', await subtle.importKey('pkcs8', owned(pkcs8), algorithm, true, ['sign']))
   const half = algorithm.name === 'ECDSA' ? { kty, crv, x, y } : { kty, n, e }
   const publicKey = await subtle.importKey('jwk', half as JsonWebKey, algorithm, true, ['verify'])
   const spki = new Uint8Array(await subtle.exportKey('spki', publicKey))
@@ -113,6 +116,7 @@ export function decryptSync(): Uint8Array {
 export async function generate(algorithm: Algorithm): Promise<Uint8Array> {
   if (algorithm.name === 'Ed25519') return edPkcs8(globalThis.crypto.getRandomValues(new Uint8Array(32)))
   const parameters = algorithm.name === 'ECDSA' ? algorithm : { ...algorithm, modulusLength: 3072, publicExponent: Uint8Array.of(1, 0, 1) }
+  const subtle = subtleCrypto()
   const { privateKey } = await subtle.generateKey(parameters, true, ['sign', 'verify'])
   return new Uint8Array(await subtle.exportKey('pkcs8', privateKey))
 }
@@ -123,9 +127,5 @@ function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 function notAtOnce(what: string): InTotoError {
-  return new InTotoError({
-    code: 'E_UNSUPPORTED',
-    message: `${what} cannot be used synchronously on this platform`,
-    fix: 'use importSigner, which is asynchronous, or an unencrypted Ed25519 key',
-  })
+  return unsupported(`${what} cannot be used synchronously`, 'use importSigner, which is asynchronous, or an unencrypted Ed25519 key')
 }

@@ -163,7 +163,8 @@ function refuseKey(reason: string, fix = 'have the owner make the layout again')
 }
 
 /**
- * Is this a good signature by this key? ECDSA signatures are DER, as metadata holds them. Never throws: an unusable key has no good signature.
+ * Is this a good signature by this key? ECDSA signatures are DER, as metadata holds them. An unusable key has no good signature.
+ * @throws E_UNSUPPORTED where the platform lacks the algorithm, never for a bad signature
  */
 export async function verifySignature(key: Key, data: Uint8Array, signature: Uint8Array): Promise<boolean> {
   let prepared: Prepared

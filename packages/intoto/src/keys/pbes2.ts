@@ -4,8 +4,9 @@
  */
 import { fromHex, toHex, utf8 } from '../encoding/bytes.ts'
 import { derTag, readElement, readOid, readSequence, writeElement, writeOid, writePositive, type DerElement } from '../encoding/der.ts'
-import { InTotoError } from '../errors.ts'
+import type { InTotoError } from '../errors.ts'
 import type { Hash } from './scheme.ts'
+import { rethrowUnsupported, subtleCrypto, unsupported } from './subtle.ts'
 
 const oids = {
   pbes2: '1.2.840.113549.1.5.13',
@@ -41,7 +42,7 @@ interface Parameters {
 }
 
 async function aesKey(password: string, { salt, iterations, hash, bits }: Parameters): Promise<CryptoKey> {
-  const { subtle } = globalThis.crypto
+  const subtle = subtleCrypto()
   const base = await subtle.importKey('raw', new Uint8Array(utf8(password)), 'PBKDF2', false, ['deriveKey'])
   const derivation = { name: 'PBKDF2', salt: new Uint8Array(salt), iterations, hash }
   return subtle.deriveKey(derivation, base, { name: 'AES-CBC', length: bits }, false, ['encrypt', 'decrypt'])
@@ -52,7 +53,7 @@ export async function encryptPbes2(pkcs8: Uint8Array, password: string): Promise
   const salt = globalThis.crypto.getRandomValues(new Uint8Array(16))
   const iv = globalThis.crypto.getRandomValues(new Uint8Array(16))
   const key = await aesKey(password, { salt, iterations, hash: 'SHA-256', bits: 256, iv })
-  const sealed = await globalThis.crypto.subtle.encrypt({ name: 'AES-CBC', iv }, key, new Uint8Array(pkcs8))
+  const sealed = await subtleCrypto().encrypt({ name: 'AES-CBC', iv }, key, new Uint8Array(pkcs8))
   const sequence = (...parts: Uint8Array[]): Uint8Array => writeElement(derTag.sequence, ...parts)
   const kdf = sequence(
     writeElement(derTag.octetString, salt),
@@ -71,25 +72,29 @@ export async function encryptPbes2(pkcs8: Uint8Array, password: string): Promise
 export async function decryptPbes2(encrypted: Uint8Array, password: string): Promise<Uint8Array> {
   const [scheme, sealed] = readSequence(encrypted)
   const parameters = readParameters(scheme)
-  const key = await aesKey(password, parameters)
+  // Some browsers lack AES with 192 bits, and say so only here.
+  const key = await aesKey(password, parameters).catch((error: unknown) => {
+    rethrowUnsupported(error)
+    throw foreign()
+  })
   const body = sealed === undefined ? new Uint8Array(0) : readElement(sealed.whole, derTag.octetString)
   const { iv } = parameters
-  return new Uint8Array(await globalThis.crypto.subtle.decrypt({ name: 'AES-CBC', iv: new Uint8Array(iv) }, key, new Uint8Array(body)))
+  return new Uint8Array(await subtleCrypto().decrypt({ name: 'AES-CBC', iv: new Uint8Array(iv) }, key, new Uint8Array(body)))
 }
 
 function readParameters(scheme: DerElement | undefined): Parameters {
   const [name, both] = inside(scheme)
-  if (readOid(name) !== oids.pbes2) throw unsupported()
+  if (readOid(name) !== oids.pbes2) throw foreign()
   const [kdf, cipher] = inside(both)
   const [kdfName, kdfParameters] = inside(kdf)
   const [cipherName, iv] = inside(cipher)
   const bits = ciphers.get(readOid(cipherName))
-  if (readOid(kdfName) !== oids.pbkdf2 || bits === undefined) throw unsupported()
+  if (readOid(kdfName) !== oids.pbkdf2 || bits === undefined) throw foreign()
   const [salt, count, ...rest] = inside(kdfParameters)
   const prf = rest.find(({ tag }) => tag === derTag.sequence)
   const hash = prf === undefined ? 'SHA-1' : prfs.get(readOid(inside(prf)[0]))
   const iterations = count?.tag === derTag.integer ? Number.parseInt(toHex(count.body), 16) : 0
-  if (hash === undefined || salt === undefined || iv === undefined || !(iterations >= 1 && iterations <= maxIterations)) throw unsupported()
+  if (hash === undefined || salt === undefined || iv === undefined || !(iterations >= 1 && iterations <= maxIterations)) throw foreign()
   return { salt: readElement(salt.whole, derTag.octetString), iterations, hash, bits, iv: readElement(iv.whole, derTag.octetString) }
 }
 
@@ -97,10 +102,9 @@ function inside(element: DerElement | undefined): DerElement[] {
   return readSequence(element?.whole ?? new Uint8Array(0))
 }
 
-function unsupported(): InTotoError {
-  return new InTotoError({
-    code: 'E_UNSUPPORTED',
-    message: 'the key is encrypted in a way that this platform cannot read',
-    fix: 'encrypt it anew with PBKDF2 and AES: openssl pkcs8 -topk8 -v2 aes256 -in KEY -out NEW',
-  })
+function foreign(): InTotoError {
+  return unsupported(
+    'the key is encrypted in a way that it cannot read',
+    'encrypt it anew: openssl pkcs8 -topk8 -v2 aes256 -in KEY -out NEW',
+  )
 }
