@@ -3,7 +3,7 @@
  * recorded as given (no secrets belong there), but paths of this machine are turned into relative ones.
  */
 import { homedir, tmpdir } from 'node:os'
-import { basename, extname, isAbsolute, relative, sep } from 'node:path'
+import { basename, dirname, extname, isAbsolute, relative, sep } from 'node:path'
 import { artifactName } from 'intoto'
 import { isWithin, type Root } from './place.ts'
 
@@ -36,6 +36,19 @@ function portable(argument: string, root: Root): string {
   if (!isAbsolute(argument)) return argument
   const below = [root.given, root.real].find((folder) => isWithin(folder, argument) && argument.length > folder.length + 1)
   if (below !== undefined) return artifactName(relative(below, argument), sep)
-  const machine = [homedir(), tmpdir(), process.cwd()].some((folder) => folder !== sep && isWithin(folder, argument))
-  return machine || argument === process.argv[1] ? artifactName(relative(root.real, argument), sep) : argument
+  const home = homedir()
+  if (home !== sep && isWithin(home, argument))
+    return isNear(argument, root, home) ? way(argument, root) : `~/${artifactName(relative(home, argument), sep)}`
+  return isWithin(tmpdir(), argument) || argument === process.argv[1] ? way(argument, root) : argument
+}
+
+function way(path: string, root: Root): string {
+  return artifactName(relative(root.real, path), sep)
+}
+
+/** Whether the way from the root to a path stays below the home folder, whose name is the user's. */
+function isNear(path: string, root: Root, home: string): boolean {
+  let common = root.real
+  while (!isWithin(common, path)) common = dirname(common)
+  return common !== home && isWithin(home, common)
 }

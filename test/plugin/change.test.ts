@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { buildAll, engines, linkName, Project, sha256, smallProject, type Outcomes } from './project.ts'
+import { buildAll, engines, linkName, sha256, smallProject, type Outcomes, type Project } from './project.ts'
 
 const changes = {
   after: { hooks: `renderStart() { fs.writeFileSync('src/part.js', 'export const part = 666\\n') }` },

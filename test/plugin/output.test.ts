@@ -1,5 +1,16 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { buildAll, engines, librarySource, linkName, Project, sha256, smallProject, vites, type Bundler, type Outcomes } from './project.ts'
+import {
+  buildAll,
+  engines,
+  librarySource,
+  linkName,
+  sha256,
+  smallProject,
+  vites,
+  type Project,
+  type Bundler,
+  type Outcomes,
+} from './project.ts'
 
 /** What a link says of its products is on disk, and nothing else is there. */
 async function expectTruth(project: Project, folder: string, stale: readonly string[] = []): Promise<string[]> {

@@ -20,7 +20,7 @@ import {
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { decodeMetadata, hasSignature, importKey, isLink, type Link } from 'intoto'
+import { decodeMetadata, hasSignature, importKey, isLink, type Key, type Link } from 'intoto'
 import { afterAll } from 'vitest'
 
 const repository = fileURLToPath(new URL('../../', import.meta.url))
@@ -37,11 +37,11 @@ export type Bundler = (typeof vites)[number] | 'rollup'
 const { privateKey, publicKey } = generateKeyPairSync('ed25519')
 
 /** The key of all tests here, as PEM. */
-export const keyPem: string = privateKey.export({ type: 'pkcs8', format: 'pem' })
+export const keyPem: string = String(privateKey.export({ type: 'pkcs8', format: 'pem' }))
 export const keyFile: string = join(place, 'key.pem')
 writeFileSync(keyFile, keyPem, { mode: 0o600 })
-export const key = await importKey(publicKey.export({ type: 'spki', format: 'pem' }))
-export const linkName = `build.${key.keyid.slice(0, 8)}.link`
+export const key: Key = await importKey(String(publicKey.export({ type: 'spki', format: 'pem' })))
+export const linkName: string = `build.${key.keyid.slice(0, 8)}.link`
 
 /** How a process ended. */
 export interface Ended {

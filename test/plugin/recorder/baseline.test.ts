@@ -1,0 +1,163 @@
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { importedFiles, lockfileOf, packageFiles, toolFiles } from '../../../src/recorder/baseline.ts'
+import { readClock } from '../../../src/recorder/clock.ts'
+import { aliasResolver, composedStyles, referredAssets } from '../../../src/recorder/reference.ts'
+import { tsconfigFiles } from '../../../src/recorder/tsconfig.ts'
+
+const place = realpathSync(mkdtempSync(join(tmpdir(), 'in-toto-baseline-')))
+afterAll(() => rmSync(place, { recursive: true }))
+
+/** Writes files, gives a folder's names for what a function finds. */
+function tree(name: string, files: Record<string, string>): { at: (file: string) => string; names: (found: Iterable<string>) => string[] } {
+  const folder = join(place, name)
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true })
+    writeFileSync(join(folder, file), text)
+  }
+  return { at: (file) => join(folder, file), names: (found) => [...found].map((path) => path.slice(folder.length + 1)).sort() }
+}
+
+describe('tsconfigFiles', () => {
+  it('follows what is extended and referred to, through comments, lists, packages and loops', () => {
+    const { at, names } = tree('tsconfig', {
+      'src/a.ts': '',
+      'src/deep/b.tsx': '',
+      'src/deep/tsconfig.json': '{ "extends": "../../tsconfig.json" }',
+      'tsconfig.json':
+        '{ // "extends": "./no"\n "extends": ["./base", "preset/strict.json", "whole"], /* , */ "references": [{ "path": "./node" }, { "path": "loop.json" },], }',
+      'base.json': '{ "compilerOptions": { "paths": { "//": ["https://x"] } } }',
+      'node/tsconfig.json': '{ "extends": "../missing" }',
+      'loop.json': '{ "extends": "./tsconfig.json" }',
+      'unused.json': '{}',
+      'node_modules/preset/package.json': '{ "name": "preset" }',
+      'node_modules/preset/strict.json': '{}',
+      'node_modules/whole/package.json': '{ "name": "whole" }',
+      'node_modules/whole/tsconfig.json': 'not json',
+      'node_modules/dependency/tsconfig.json': '{}',
+      'node_modules/dependency/index.ts': '',
+    })
+    expect(names(tsconfigFiles([at('src/a.ts'), at('src/deep/b.tsx'), at('node_modules/dependency/index.ts')]))).toEqual([
+      'base.json',
+      'loop.json',
+      'node/tsconfig.json',
+      'node_modules/preset/strict.json',
+      'node_modules/whole/tsconfig.json',
+      'src/deep/tsconfig.json',
+      'tsconfig.json',
+    ])
+    expect(names(tsconfigFiles([at('style.css')]))).toEqual([])
+  })
+})
+
+describe('composedStyles and referredAssets', () => {
+  const { at, names } = tree('style', {
+    'a.module.css': `.a { composes: b c from './b.module.css'; } .x { composes: y; color: from }`,
+    'b.module.css': `.b { composes: d from "@/d.module.css" } .c { composes: e from 'theme/e.module.css' } .g { composes: gone from './gone.css' }`,
+    'src/d.module.css': `.d { composes: a from '../a.module.css' }`,
+    'node_modules/theme/package.json': '{ "name": "theme" }',
+    'node_modules/theme/e.module.css': '',
+    'plain.css': `a { background: url(img/1.svg) } b { background: url( "img/2.svg?x" ) } c { background: url('/public.svg#y') } d { background: url(data:image/png;base64,AA) } e { background: url(https://example.com/1.svg) } f { background: url(img/none.svg) }`,
+    'main.ts': `new URL('./img/3.svg', import.meta.url); new URL("./img/4.svg", location.href); new URL(\`./img/\${x}.svg\`, import.meta.url)`,
+    'page.html': `<img srcset="img/1.svg 1x, ./img/3.svg 2x" alt="img/4.svg"><a href="img/4.svg"></a><video poster='img/5.svg'></video><use xlink:href=img/6.svg />`,
+    'img/1.svg': '',
+    'img/2.svg': '',
+    'img/3.svg': '',
+    'img/4.svg': '',
+    'img/5.svg': '',
+    'img/6.svg': '',
+    'public/public.svg': '',
+  })
+  const alias = aliasResolver(
+    [
+      { find: '@', replacement: at('src') },
+      { find: /^~\/(.*)$/, replacement: at('$1') },
+    ],
+    [at('public')],
+  )
+
+  it('follow classes to the end', () => {
+    expect(names(composedStyles([at('a.module.css'), at('plain.css')], alias))).toEqual([
+      'a.module.css',
+      'b.module.css',
+      'node_modules/theme/e.module.css',
+      'src/d.module.css',
+    ])
+  })
+
+  it('find what styles, modules and elements point to, and nothing that is not there', () => {
+    expect(names(referredAssets([at('plain.css')], alias))).toEqual(['img/1.svg', 'img/2.svg', 'public/public.svg'])
+    expect(names(referredAssets([at('main.ts')], alias))).toEqual(['img/3.svg'])
+    expect(names(referredAssets([at('page.html')], alias))).toEqual(['img/1.svg', 'img/3.svg', 'img/5.svg', 'img/6.svg'])
+  })
+})
+
+describe('packageFiles, lockfileOf, toolFiles and importedFiles', () => {
+  const { at, names } = tree('packages', {
+    'package.json': '{}',
+    'pnpm-lock.yaml': '',
+    'app/package.json': '{}',
+    'app/src/a.js': '',
+    'app/postcss.config.mjs': `import one from './config/one.js'\nexport * from "./config/two"\nconst three = require('./three.cjs')\nawait import('./four.mjs')\nimport 'package'`,
+    'app/config/one.ts': `import './one.js'`,
+    'app/config/two/index.js': '',
+    'app/three.cjs': '',
+    'app/four.mjs': '',
+    'app/unused.mjs': '',
+    '.browserslistrc': '',
+    'node_modules/dep/package.json': '{}',
+    'node_modules/dep/lib/package.json': '{}',
+    'node_modules/dep/lib/x.js': '',
+  })
+
+  it('are the nearest package.json of each file', () => {
+    expect(names(packageFiles([at('app/src/a.js'), at('node_modules/dep/lib/x.js'), at('other/y.js')]))).toEqual([
+      'app/package.json',
+      'node_modules/dep/lib/package.json',
+      'package.json',
+    ])
+  })
+
+  it('are the lockfile of the workspace', () => {
+    expect(names(lockfileOf(at('app')))).toEqual(['pnpm-lock.yaml'])
+  })
+
+  it('are configurations of tools, found as the tools find them', () => {
+    expect(names(toolFiles(at('app'), ['postcss', 'browserslist', 'babel']))).toEqual(['.browserslistrc', 'app/postcss.config.mjs'])
+  })
+
+  it('are what a configuration imports', () => {
+    expect(names(importedFiles(at('app/postcss.config.mjs')))).toEqual([
+      'app/config/one.ts',
+      'app/config/two/index.js',
+      'app/four.mjs',
+      'app/postcss.config.mjs',
+      'app/three.cjs',
+    ])
+  })
+})
+
+describe('readClock', () => {
+  it('lies between what was written before and what is written after, and leaves nothing behind', () => {
+    const { at } = tree('clock', { before: '' })
+    mkdirSync(at('node_modules'))
+    for (let round = 0; round < 20; round++) {
+      writeFileSync(at('before'), String(round))
+      const { changedFrom, writtenFrom, processFrom } = readClock(at('.'))
+      writeFileSync(at('after'), String(round))
+      const ctime = (name: string): bigint => statSync(at(name), { bigint: true }).ctimeNs
+      expect(ctime('before')).toBeLessThan(changedFrom)
+      expect(ctime('after')).toBeGreaterThanOrEqual(changedFrom)
+      expect(writtenFrom).toBeLessThanOrEqual(changedFrom)
+      expect(processFrom).toBeLessThan(changedFrom)
+    }
+    expect(readdirSync(at('node_modules'))).toEqual([])
+    expect(readdirSync(at('.')).sort()).toEqual(['after', 'before', 'node_modules'])
+  })
+
+  it('is read from the folder for temporary files where nothing can be written', () => {
+    expect(() => readClock(join(place, 'not', 'there'))).not.toThrow()
+  })
+})
