@@ -21,11 +21,6 @@ export function sha256(data: Uint8Array): Uint8Array {
   return plain(createHash('sha256').update(data).digest())
 }
 
-/** SHA-512, 64 bytes. */
-export function sha512(data: Uint8Array): Uint8Array {
-  return plain(createHash('sha512').update(data).digest())
-}
-
 /** See `Crypto.isUsable`. */
 export async function isUsable(algorithm: Algorithm, spki: Uint8Array): Promise<boolean> {
   return publicKey(algorithm, spki) !== undefined

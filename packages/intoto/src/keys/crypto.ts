@@ -17,7 +17,6 @@ export interface PrivateKey {
 /** What both modules export. A SubjectPublicKeyInfo handed in is one that `readSpki` wrote, for the algorithm named beside it. */
 export interface Crypto {
   sha256(data: Uint8Array): Uint8Array
-  sha512(data: Uint8Array): Uint8Array
   /** Is this public key a real one, its point on its curve? @throws E_UNSUPPORTED where the platform lacks the algorithm */
   isUsable(algorithm: Algorithm, spki: Uint8Array): Promise<boolean>
   /** Never throws for a bad signature or key. @throws E_UNSUPPORTED where the platform lacks the algorithm. ECDSA signatures are r‖s; Ed25519 ones have passed `isPlausible`. */

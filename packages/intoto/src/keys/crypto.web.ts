@@ -22,11 +22,6 @@ export function sha256(data: Uint8Array): Uint8Array {
   return hash256(data)
 }
 
-/** SHA-512, 64 bytes. */
-export function sha512(data: Uint8Array): Uint8Array {
-  return hash512(data)
-}
-
 /** See `Crypto.isUsable`. */
 export async function isUsable(algorithm: Algorithm, spki: Uint8Array): Promise<boolean> {
   try {

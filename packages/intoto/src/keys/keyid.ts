@@ -2,10 +2,8 @@
  * Key ids: the hash over a key object, in the forms that the tools use (in-toto specification, 4.2). One PEM has several ids, so a signature
  * is looked for under all of them. An id only selects; what identifies a key is its material.
  */
-import { sha256 } from '#crypto'
-import { toHex } from '../encoding/bytes.ts'
 import { canonicalJson } from '../encoding/canonical.ts'
-import type { JsonObject } from '../encoding/json.ts'
+import { sha256Hex } from './digest.ts'
 import { goEcdsaScheme } from './scheme.ts'
 
 /** What an id is computed from. `public` is hex for Ed25519, else PEM. */
@@ -18,10 +16,6 @@ export interface KeyidSource {
 /** Whose derivation: securesystemslib 1.0 and later, or in-toto-golang and older securesystemslib. */
 export type KeyidStyle = 'python' | 'go'
 
-function digest(value: JsonObject): string {
-  return toHex(sha256(canonicalJson(value)))
-}
-
 /** The id of a key in one style; Go's with Go's scheme label on every ECDSA curve. */
 export function deriveKeyid(key: KeyidSource, style: KeyidStyle): string {
   if (style === 'python') return pythonForm(key)
@@ -29,11 +23,13 @@ export function deriveKeyid(key: KeyidSource, style: KeyidStyle): string {
 }
 
 function pythonForm({ keytype, scheme, keyval }: KeyidSource): string {
-  return digest({ keytype, scheme, keyval: { public: keyval.public } })
+  return sha256Hex(canonicalJson({ keytype, scheme, keyval: { public: keyval.public } }))
 }
 
 function goForm({ keytype, scheme, keyval }: KeyidSource): string {
-  return digest({ keytype, scheme, keyval: { public: keyval.public.trimEnd() }, keyid_hash_algorithms: ['sha256', 'sha512'] })
+  return sha256Hex(
+    canonicalJson({ keytype, scheme, keyval: { public: keyval.public.trimEnd() }, keyid_hash_algorithms: ['sha256', 'sha512'] }),
+  )
 }
 
 /** Every id under which a tool may have filed this key, Python's first, each once. `key.keytype` must not be an alias. */
