@@ -27,6 +27,9 @@ const lateProcesses = {
   },
 }
 
+/** What main.ts itself needs. */
+const entry = 'main|failure|terminal|nearest|environment|version'
+
 const bundle = await rolldown({
   input: { intoto: at('src/main.ts') },
   platform: 'node',
@@ -51,10 +54,15 @@ await bundle.write({
   codeSplitting: {
     includeDependenciesRecursively: false,
     groups: [
-      { name: 'library', test: /[\\/]packages[\\/]intoto[\\/]dist[\\/](?!errors\.js)/ },
+      { name: 'library', test: /[\\/]packages[\\/]intoto[\\/]dist[\\/](?!errors\.js)/, minShareCount: 4 },
       {
         name: 'shared',
-        test: /[\\/]packages[\\/]cli[\\/]src[\\/](?!(main|failure|terminal|nearest|environment|version)\.ts)/,
+        test: new RegExp(`[\\\\/]packages[\\\\/]cli[\\\\/]src[\\\\/](?!(${entry}|verdict|product)\\.ts)`),
+        minShareCount: 3,
+      },
+      {
+        name: 'judge',
+        test: new RegExp(`[\\\\/]packages[\\\\/](cli[\\\\/]src|intoto[\\\\/]dist)[\\\\/](?!(${entry}|errors)\\.)`),
         minShareCount: 3,
       },
     ],

@@ -1,0 +1,291 @@
+/**
+ * Every rendering over the same Reports: one that holds, one that does not, and one whose every text was chosen by an attacker. Renderings are
+ * pure, so they are called here without a process.
+ */
+import type { Problem, Report, StepReport } from 'intoto'
+import { describe, expect, test } from 'vitest'
+import { formats, type Context } from '../../packages/cli/src/formats/format.ts'
+import { commandLine, expiry, meanings, shortened, tally } from '../../packages/cli/src/formats/phrase.ts'
+import { createColors } from '../../packages/cli/src/terminal.ts'
+import { problemLine } from './command.ts'
+
+const context: Context = {
+  version: '1.2.3',
+  folders: ['in-toto', 'dist'],
+  products: ['dist'],
+  loosened: [],
+  paint: createColors(false),
+  verbose: false,
+}
+const attack = 'x\u001b[31m\r\n::error::y\u202e\u009b|`</failure>&"\'<b>\u2028@all\ud800'
+
+function step(name: string, more: Partial<StepReport> = {}): StepReport {
+  return {
+    name,
+    kind: 'step',
+    status: 'ok',
+    threshold: 1,
+    links: [],
+    materials: 3,
+    products: 1,
+    command: ['vite', 'build'],
+    rules: [],
+    warnings: [],
+    ...more,
+  }
+}
+
+function report(more: Partial<Report> = {}): Report {
+  return {
+    schemaVersion: 1,
+    ok: true,
+    time: '2026-03-01T12:00:00.000Z',
+    layout: { file: 'in-toto/root.layout', expires: '2026-03-31T12:00:00Z', signers: [{ keyid: 'c0ffee12'.repeat(8), name: 'alice' }] },
+    steps: [
+      step('build', {
+        links: [{ file: 'dist/build.c0ffee12.link', keyid: 'c0ffee12'.repeat(8), name: 'ci', counted: true, format: 'dsse' }],
+      }),
+    ],
+    inspections: [],
+    problems: [],
+    ...more,
+  }
+}
+
+const problem: Problem = {
+  code: 'E_TAMPER',
+  severity: 'error',
+  message: 'dist/a b.js: changed after "build" and before "package"',
+  step: 'package',
+  file: 'dist/a b.js',
+  expected: { label: 'build wrote', text: `sha256 6b1f2c${'0'.repeat(54)}c20a`, from: 'dist/build.c0ffee12.link' },
+  actual: { label: 'package read', text: `sha256 91d7aa${'0'.repeat(54)}03ee`, from: 'in-toto/package.c0ffee12.link' },
+  rule: { text: 'MATCH dist/* WITH PRODUCTS FROM build', step: 'package', list: 'expected_materials', index: 1 },
+  cause: 'package.json script "postbuild" ran in between',
+  fix: ['move the banner into the bundler', 'or make it a step'],
+}
+const warning: Problem = { code: 'E_COMMAND', severity: 'warning', message: 'build: ran another command', step: 'build', fix: [] }
+const refused = report({
+  ok: false,
+  steps: [
+    step('build'),
+    step('package', { status: 'fail' }),
+    step('ship', { status: 'unchecked', materials: 0, products: 0, command: [] }),
+  ],
+  problems: [warning, problem],
+})
+const hostile = report({
+  ok: false,
+  layout: { file: attack, expires: attack, signers: [{ keyid: attack, name: attack }] },
+  steps: [step(attack, { command: [attack], status: 'fail' })],
+  inspections: [step(attack, { kind: 'inspection' })],
+  problems: [
+    {
+      ...problem,
+      message: `${attack}: ${attack}`,
+      file: attack,
+      step: attack,
+      cause: attack,
+      fix: [attack],
+      expected: { text: attack, from: attack, label: attack },
+      rule: { text: attack, step: attack, list: 'expected_products', index: 0 },
+    },
+  ],
+})
+
+async function render(name: string, r: Report, more: Partial<Context> = {}): Promise<string> {
+  const format = await formats[name]?.()
+  if (format === undefined) throw new Error(name)
+  return format(r, { ...context, ...more })
+}
+
+test.each(Object.keys(formats))('%s: no character that a terminal obeys, whatever a link says', async (name) => {
+  const text = await render(name, hostile)
+  expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u)
+  expect(text.endsWith('\n')).toBe(true)
+  for (const line of text.split('\n').slice(1)) if (name !== 'github') expect(line).not.toMatch(/^::/)
+})
+
+describe('text', () => {
+  test('a refusal, line by line', async () => {
+    expect((await render('text', refused)).split('\n')).toEqual([
+      'layout  in-toto/root.layout  signed by alice (c0ffee12), expires in 30 days, links from in-toto, dist',
+      ' ok      build    0/1 signature   3 materials -> 1 product   vite build',
+      ' FAIL    package  0/1 signature   3 materials -> 1 product   vite build',
+      ' --      ship     0/1 signature',
+      'note    dist: not compared, since the links do not hold',
+      '',
+      'E_TAMPER dist/a b.js  changed after "build" and before "package"',
+      '  build wrote    sha256 6b1f2c…c20a  dist/build.c0ffee12.link',
+      '  package read   sha256 91d7aa…03ee  in-toto/package.c0ffee12.link',
+      '  rule           MATCH dist/* WITH PRODUCTS FROM build    ("package", expected_materials 2)',
+      '  likely         package.json script "postbuild" ran in between',
+      '  try            move the banner into the bundler',
+      '                 or make it a step',
+      '',
+      'E_COMMAND build  ran another command',
+      '',
+      '1 problem, 1 warning. Not verified.',
+      '',
+    ])
+  })
+
+  test('problem lines are those that editors look for', async () => {
+    const lines = (await render('text', refused)).split('\n').filter((line) => line.startsWith('E_'))
+    expect(lines.map((line) => problemLine.exec(line)?.slice(1, 3))).toEqual([
+      ['E_TAMPER', 'dist/a'],
+      ['E_COMMAND', 'build'],
+    ])
+  })
+
+  test('many problems: the first thirty, and -v for all', async () => {
+    const many = report({ ok: false, problems: Array.from({ length: 40 }, (_, i) => ({ ...problem, file: `f${i}` })) })
+    const short = await render('text', many)
+    expect(short.match(/^E_TAMPER/gm)).toHaveLength(30)
+    expect(short).toContain('… and 10 more (-v shows all)')
+    expect((await render('text', many, { verbose: true })).match(/^E_TAMPER/gm)).toHaveLength(40)
+    expect(await render('text', refused, { verbose: true })).toContain(problem.expected?.text)
+  })
+
+  test('a part is called a part, a milder verdict is said to be one, sublayouts stand inside', async () => {
+    const partial = report({ partial: { through: 'build' }, steps: [step('build', { sublayout: report({ steps: [step('inner')] }) })] })
+    const text = await render('text', partial, { loosened: ['--at 2026-01-01'] })
+    expect(text).toContain('Verified up to "build" (partial')
+    expect(text).toContain('note    --at 2026-01-01')
+    expect(text).toMatch(/^ {5}ok {6}inner /m)
+  })
+})
+
+describe('json', () => {
+  test('is the Report without what is evidence', async () => {
+    const data = JSON.parse(await render('json', { ...refused, summary: {} as never, chain: [] })) as Record<string, unknown>
+    expect(data).toEqual({ ...(JSON.parse(JSON.stringify(refused)) as object), loosened: [] })
+  })
+
+  test('keeps every character, escaped', async () => {
+    const data = JSON.parse(await render('json', hostile)) as Report
+    expect(data.layout.file).toBe(attack)
+    expect(data.problems[0]?.file).toBe(attack)
+  })
+})
+
+describe('sarif', () => {
+  test('has the shape of 2.1.0', async () => {
+    const log = JSON.parse(await render('sarif', refused)) as {
+      version: string
+      runs: { tool: { driver: { rules: { id: string }[] } }; results: Record<string, unknown>[]; invocations: unknown[] }[]
+    }
+    const [run] = log.runs
+    expect(log.version).toBe('2.1.0')
+    expect(run?.tool.driver.rules.map((rule) => rule.id)).toEqual(['E_COMMAND', 'E_TAMPER'])
+    expect(run?.invocations).toEqual([{ executionSuccessful: true, endTimeUtc: refused.time, exitCode: 1 }])
+    expect(run?.results.map((result) => [result['ruleId'], result['ruleIndex'], result['level']])).toEqual([
+      ['E_TAMPER', 1, 'error'],
+      ['E_COMMAND', 0, 'warning'],
+    ])
+    expect(run?.results[0]?.['locations']).toEqual([{ physicalLocation: { artifactLocation: { uri: 'dist/a%20b.js' } } }])
+  })
+
+  test('fingerprints are those of the problem, not of the run', async () => {
+    const prints = async (r: Report): Promise<unknown[]> =>
+      (JSON.parse(await render('sarif', r)) as { runs: { results: { partialFingerprints: unknown }[] }[] }).runs[0]?.results.map(
+        (result) => result.partialFingerprints,
+      ) ?? []
+    const later = { ...refused, time: '2027-01-01T00:00:00.000Z', problems: [warning, { ...problem, actual: { text: 'sha256 00' } }] }
+    expect(await prints(later)).toEqual(await prints(refused))
+    expect(new Set((await prints(refused)).map((print) => JSON.stringify(print))).size).toBe(2)
+  })
+})
+
+describe('junit', () => {
+  test('a case for the layout, each step and the product; failures and skipped counted', async () => {
+    const xml = await render('junit', {
+      ...refused,
+      product: { path: 'dist', kind: 'folder', matched: 1, links: 0, added: 0, missing: 0, changed: 0 },
+    })
+    expect(xml.match(/<testcase [^>]*name="([^"]*)"/g)?.map((c) => /name="([^"]*)"$/.exec(c)?.[1])).toEqual([
+      'layout',
+      'build',
+      'package',
+      'ship',
+      'product',
+    ])
+    expect(xml).toContain('tests="5" failures="1" errors="0" skipped="1"')
+    expect(xml).toMatch(/name="package"[^>]*>\n *<failure type="E_TAMPER" message="dist\/a b\.js: changed/)
+    expect(xml).toMatch(/name="ship"[^>]*>\n *<skipped /)
+  })
+
+  test.each([refused, hostile])('is well-formed', async (r) => {
+    const open: string[] = []
+    for (const [tag, slash, name, attributes, selfClosing] of (await render('junit', r)).matchAll(
+      /<(\/?)([a-z-]+)((?: [A-Za-z]+="[^"<>]*")*)(\/?)>|<\?[^>]*\?>/g,
+    )) {
+      if (name === undefined || selfClosing) continue
+      if (slash) expect(open.pop(), tag).toBe(name)
+      else open.push(name)
+      expect(attributes).toBeDefined()
+    }
+    expect(open).toEqual([])
+    expect((await render('junit', r)).replace(/<(\/?)([a-z-]+)((?: [A-Za-z]+="[^"<>]*")*)(\/?)>|<\?[^>]*\?>/g, '')).not.toMatch(
+      /[<>]|&(?!(amp|lt|gt|quot);)/,
+    )
+  })
+})
+
+describe('github', () => {
+  test('one command for each problem, ten of a kind at most', async () => {
+    expect(await render('github', refused)).toMatch(
+      /^::error file=dist\/a b\.js,title=E_TAMPER::dist\/a b\.js: changed after "build" and before "package"%0Abuild wrote: /,
+    )
+    const many = report({ ok: false, problems: Array.from({ length: 25 }, () => problem) })
+    const lines = (await render('github', many)).trimEnd().split('\n')
+    expect(lines).toHaveLength(11)
+    expect(lines[9]).toBe('::error title=in-toto::16 more')
+  })
+
+  test('no name starts a command of its own', async () => {
+    const lines = (await render('github', hostile)).trimEnd().split('\n')
+    expect(lines).toHaveLength(2)
+    for (const line of lines) expect(line).toMatch(/^::(error|notice) /)
+    expect(lines[0]?.slice(2).split('::')[0]).toMatch(/^error file=[^,:]*,title=E_TAMPER$/)
+  })
+})
+
+describe('gitlab', () => {
+  test('a list of findings, empty when all holds', async () => {
+    expect(JSON.parse(await render('gitlab', report()))).toEqual([])
+    const findings = JSON.parse(await render('gitlab', refused)) as Record<string, unknown>[]
+    expect(findings.map((f) => [f['check_name'], f['severity'], f['location']])).toEqual([
+      ['E_TAMPER', 'blocker', { path: 'dist/a b.js', lines: { begin: 1 } }],
+      ['E_COMMAND', 'minor', { path: 'in-toto/root.layout', lines: { begin: 1 } }],
+    ])
+    for (const finding of findings) expect(finding['fingerprint']).toMatch(/^[0-9a-f]{64}$/)
+  })
+})
+
+describe('markdown', () => {
+  test('a table of steps, problems below, text from files only in code spans', async () => {
+    const text = await render('markdown', refused)
+    expect(text).toContain('## in-toto: ❌ Not verified.')
+    expect(text).toContain('| ❌ | `package` | 0/1 | 3 | 1 | `vite build` |')
+    expect(text).toContain('### ❌ E_TAMPER `dist/a b.js`')
+    const bare = (await render('markdown', hostile)).replace(/(`+)(?!`).*?(?<!`)\1(?!`)/g, '')
+    expect(bare).not.toMatch(/@all|<b>|<\/failure>/)
+    for (const line of bare.split('\n').filter((row) => row.startsWith('| ❌'))) expect(line.match(/(?<!\\)\|/g)).toHaveLength(7)
+  })
+})
+
+describe('phrases', () => {
+  test('times, digests, commands, counts', () => {
+    expect(expiry(report())).toBe('expires in 30 days')
+    expect(expiry(report({ time: '2026-03-31T09:00:00.000Z' }))).toBe('expires in 3 hours')
+    expect(expiry(report({ time: '2026-04-03T12:00:00.000Z' }))).toBe('expired 3 days ago')
+    expect(shortened(`sha256 ${'ab'.repeat(32)} and deadbeef`)).toBe('sha256 ababab…abab and deadbeef')
+    expect(commandLine(['a', "it's", 'b c', ''])).toBe(`a 'it'\\''s' 'b c' ''`)
+    expect([tally([]), tally([problem]), tally([problem, problem, warning])]).toEqual(['', '1 problem', '2 problems, 1 warning'])
+  })
+
+  test('every code has a meaning', () => {
+    for (const [code, meaning] of Object.entries(meanings)) expect(`${code} ${meaning}`).toMatch(/^E_[A-Z_]+ \S.{10,70}$/)
+  })
+})

@@ -1,0 +1,190 @@
+/** `intoto layout new|lint` and the small languages of its flags. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { decodeMetadata, type Layout } from 'intoto'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { expiryOf, millisecondsOf, namedOrBare, pairs, splitCommand, timeOf } from '../../packages/cli/src/words.ts'
+import { intoto, mustRun, temporaryFolder } from './command.ts'
+
+const folder = temporaryFolder()
+const call = { cwd: folder }
+let made = 0
+
+beforeAll(() => {
+  for (const name of ['owner', 'alice', 'bob']) mustRun(['keygen', '-o', join(folder, name)])
+})
+
+function layout(args: readonly string[]): Layout {
+  const file = `${++made}.layout`
+  mustRun(['layout', 'new', '-o', file, ...args], call)
+  return decodeMetadata(readFileSync(join(folder, file))).payload as Layout
+}
+
+const everyone = ['--functionary', 'alice.pub']
+const names = (l: Layout): string[] => l.steps.map((step) => step.name)
+
+describe('layout new', () => {
+  test('presets, each with its options', () => {
+    expect(names(layout(['--preset', 'npm', ...everyone]))).toEqual(['source', 'build', 'test', 'package'])
+    expect(names(layout(['--preset', 'webapp', ...everyone]))).toEqual(['source', 'build', 'test'])
+    const full = layout([
+      '--preset',
+      'npm',
+      ...everyone,
+      '--install',
+      '--no-test',
+      '--tarball',
+      'lib-1.0.0.tgz',
+      '--dist',
+      'out',
+      '--main',
+      'out/lib.js',
+      '--readme',
+      'Hello',
+    ])
+    expect(names(full)).toEqual(['source', 'install', 'build', 'package'])
+    expect(full.inspect.map((inspection) => inspection.run)).toEqual([['tar', 'xzf', 'lib-1.0.0.tgz']])
+    expect(JSON.stringify(full)).toContain('"REQUIRE","out/lib.js"')
+    expect(full.readme).toMatch(/^Hello\n/)
+  })
+
+  test('the main file comes from package.json', () => {
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ main: './dist/lib.mjs' }))
+    expect(JSON.stringify(layout(['--preset', 'npm', ...everyone]))).toContain('"REQUIRE","dist/lib.mjs"')
+  })
+
+  test('steps of one’s own: commands, functionaries, thresholds, rules', () => {
+    const own = layout([
+      '--step',
+      'source',
+      "build=vite build --mode 'my mode'",
+      '--functionary',
+      'alice.pub',
+      'build=bob.pub',
+      '--functionary',
+      'build=alice.pub',
+      '--threshold',
+      'build=2',
+      '--expires',
+      '30',
+      '--rule',
+      'build materials REQUIRE package.json',
+      'build materials MATCH * WITH PRODUCTS FROM source',
+      'build materials DISALLOW *',
+    ])
+    expect(own.steps.map((step) => [step.name, step.pubkeys.length, step.threshold])).toEqual([
+      ['source', 1, 1],
+      ['build', 2, 2],
+    ])
+    expect(own.steps[1]?.expected_command).toEqual(['vite', 'build', '--mode', 'my mode'])
+    expect(own.steps[1]?.expected_materials).toEqual([
+      ['REQUIRE', 'package.json'],
+      ['MATCH', '*', 'WITH', 'PRODUCTS', 'FROM', 'source'],
+      ['DISALLOW', '*'],
+    ])
+    expect(own.steps[1]?.expected_products).toEqual([['ALLOW', '*']])
+    expect(Date.parse(own.expires) - Date.now()).toBeGreaterThan(29.9 * 86_400_000)
+    expect(Date.parse(own.expires) - Date.now()).toBeLessThanOrEqual(30 * 86_400_000)
+  })
+
+  test('keys of one name stay two functionaries', () => {
+    mustRun(['keygen', '-o', join(folder, 'other-alice')])
+    writeFileSync(join(folder, 'alice.pem'), readFileSync(join(folder, 'other-alice.pub')))
+    expect(Object.keys(layout(['--step', 'a', '--functionary', 'alice.pub', 'alice.pem']).keys)).toHaveLength(2)
+  })
+
+  test('signed, then verified by the owner; unsigned says what to do next', () => {
+    mustRun(['layout', 'new', '--step', 'a', ...everyone, '--sign-with', 'owner', '-o', 'signed.layout'], call)
+    mustRun(['sign', '-f', 'signed.layout', '-k', 'owner.pub', '--verify'], call)
+    expect(mustRun(['layout', 'new', '--step', 'a', ...everyone, '-o', 'unsigned.layout'], call).out).toContain(
+      'intoto sign -f unsigned.layout',
+    )
+  })
+
+  test.each<[string, string[]]>([
+    ['nobody', ['--step', 'a']],
+    ['no steps', [...everyone]],
+    ['a step that nobody may perform', ['--step', 'a', 'b', '--functionary', 'a=alice.pub']],
+    ['a functionary of no step', ['--step', 'a', ...everyone, '--functionary', 'z=bob.pub']],
+    ['a rule of no step', ['--step', 'a', ...everyone, '--rule', 'z products ALLOW *']],
+    ['a line that is no rule', ['--step', 'a', ...everyone, '--rule', 'a products ALLOW']],
+    ['a threshold of nobody', ['--step', 'a', ...everyone, '--threshold', 'a=0']],
+    ['an expiry that is past', ['--step', 'a', ...everyone, '--expires', '2001-01-01']],
+    ['an open quotation', ['--step', "a='x", ...everyone]],
+    ['a step twice', ['--step', 'a', 'a', ...everyone]],
+    ['an absent key', ['--step', 'a', '--functionary', 'none.pub']],
+    ['a file that exists', ['--step', 'a', ...everyone, '-o', 'package.json']],
+  ])('%s: refused, nothing written', (_what, args) => {
+    const ended = intoto(['layout', 'new', '-o', 'refused.layout', ...args], call)
+    expect(ended.code, ended.out + ended.err).toBeGreaterThan(0)
+    expect(ended.code).toBeLessThanOrEqual(2)
+    expect(existsSync(join(folder, 'refused.layout'))).toBe(false)
+    expect(readFileSync(join(folder, 'package.json'), 'utf8')).toContain('lib.mjs')
+  })
+
+  test('--force replaces', () => {
+    mustRun(['layout', 'new', '--step', 'a', ...everyone, '-o', 'twice.layout'], call)
+    mustRun(['layout', 'new', '--step', 'b', ...everyone, '-o', 'twice.layout', '--force'], call)
+    expect(names(decodeMetadata(readFileSync(join(folder, 'twice.layout'))).payload as Layout)).toEqual(['b'])
+  })
+})
+
+describe('layout lint', () => {
+  test('a preset has no finding, a careless layout has some; --strict makes them count', () => {
+    mustRun(['layout', 'new', '--preset', 'npm', ...everyone, '-o', 'preset.layout'], call)
+    expect(mustRun(['layout', 'lint', 'preset.layout', '--strict'], call).out).toBe('nothing to remark\n')
+    mustRun(
+      [
+        'layout',
+        'new',
+        '--step',
+        'a',
+        'b',
+        ...everyone,
+        '--rule',
+        'b materials MATCH src/[a] WITH PRODUCTS FROM nowhere',
+        '--expires',
+        '4000',
+        '-o',
+        'careless.layout',
+      ],
+      call,
+    )
+    const { out } = mustRun(['layout', 'lint', 'careless.layout'], call)
+    expect(out).toMatch(/^E_LAYOUT_INVALID careless\.layout /m)
+    expect(out).toMatch(/\d+ warnings/)
+    expect(intoto(['layout', 'lint', 'careless.layout', '--strict'], call).code).toBe(1)
+    expect(intoto(['layout', 'lint', 'none.layout'], call).code).toBe(2)
+  })
+})
+
+describe('words', () => {
+  test('command lines', () => {
+    expect(splitCommand('vite build')).toEqual(['vite', 'build'])
+    expect(splitCommand(`  a 'b c'  "d \\" e"f \\g '' `)).toEqual(['a', 'b c', 'd " ef', 'g', ''])
+    expect(splitCommand('')).toEqual([])
+    for (const open of [`a "b`, `a 'b`, 'a\\']) expect(() => splitCommand(open)).toThrow('open quotation')
+  })
+
+  test('pairs', () => {
+    expect(namedOrBare('a=b=c')).toEqual({ name: 'a', value: 'b=c' })
+    expect(namedOrBare('=x')).toEqual({ value: '=x' })
+    expect([...pairs('--x', ['a=1', 'b'])]).toEqual([
+      ['a', '1'],
+      ['b', ''],
+    ])
+    expect(() => pairs('--x', ['a=1', 'a=2'])).toThrow('twice')
+  })
+
+  test('times', () => {
+    const now = new Date('2026-03-01T12:00:00Z')
+    expect(expiryOf('1', now)).toBe('2026-03-02T12:00:00Z')
+    expect(expiryOf('2026-12-31', now)).toBe('2026-12-31T00:00:00Z')
+    expect(expiryOf('2026-12-31T23:59:59Z', now)).toBe('2026-12-31T23:59:59Z')
+    for (const wrong of ['0', '-1', 'soon', '2026-02-30', '2026-03-01', '2026-03-01T12:00:00+01:00'])
+      expect(() => expiryOf(wrong, now)).toThrow('--expires')
+    expect(timeOf('2026-02-29')).toBeUndefined()
+    expect(millisecondsOf('--x', '0.5')).toBe(500)
+    for (const wrong of ['0', '-1', 'x', '', 'Infinity']) expect(() => millisecondsOf('--x', wrong)).toThrow('--x')
+  })
+})
