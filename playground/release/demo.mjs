@@ -50,6 +50,7 @@ const refusals = [
     told: 'mallory builds the very same bundle and signs with her own key',
     code: 'E_ACTOR',
     names: [/build\.[0-9a-f]{8}\.link/],
+    builds: true,
     act(dir) {
       build(dir, 'mallory')
     },
@@ -85,6 +86,7 @@ const refusals = [
     told: 'ci builds for staging, then tests and packs that',
     code: 'E_COMMAND',
     names: [/vite build --mode staging/],
+    builds: true,
     act(dir) {
       build(dir, 'ci', '--mode', 'staging')
       test(dir)
@@ -96,7 +98,9 @@ const refusals = [
 for (const [index, refusal] of refusals.entries()) {
   chapter(`Refusal ${index + 1}: ${refusal.title}`, refusal.told)
   const dir = join(folder, `refusal-${index + 1}`)
-  cpSync(project, dir, { recursive: true, verbatimSymlinks: true })
+  // Only a build needs the dependencies; all else finds its commands in the first project.
+  const skipped = refusal.builds ? null : join(project, 'node_modules')
+  cpSync(project, dir, { recursive: true, verbatimSymlinks: true, filter: (from) => from !== skipped })
   refusal.act(dir)
   const { status, text } = verify(dir)
   const codes = new Set(lines(text).flatMap((line) => /^(E_[A-Z_]+)\b/.exec(line)?.[1] ?? []))
