@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import * as fc from 'fast-check'
 import {
   addSignature,
   createLink,
@@ -10,6 +11,7 @@ import {
   hasSignature,
   importKey,
   importSigner,
+  InTotoError,
   keyidFor,
   keyids,
   parseJson,
@@ -321,6 +323,36 @@ describe.each(formats)('a %s file', (format) => {
         : text.replace('"_type"', '"_type": "link", "_type"')
     expect(await refusal('E_FORMAT', () => decodeMetadata(utf8(twice)))).toMatch(/stands twice/)
     expect(await refusal('E_FORMAT', () => decodeMetadata(utf8(text.replace('"keyid"', '"keyid":"a","keyid"'))))).toMatch(/stands twice/)
+  })
+})
+
+describe('a file that was damaged', () => {
+  const bytes = fc.oneof(fc.integer({ min: 0, max: 255 }), fc.constantFrom(...utf8('{}[]",:\\ 019-.eE\ntfn_/=+')))
+  const damage = fc.array(fc.record({ at: fc.nat(), cut: fc.nat({ max: 3 }), put: fc.array(bytes, { maxLength: 3 }) }), {
+    minLength: 1,
+    maxLength: 3,
+  })
+
+  it.each(formats)('as %s is refused in order, or says what was signed, or is signed no more', async (format) => {
+    const signed = await sign(link, [alice], { format })
+    let read = 0
+    await fc.assert(
+      fc.asyncProperty(damage, async (changes) => {
+        let file = [...signed.bytes]
+        for (const { at, cut, put } of changes) file.splice(at % file.length, cut, ...put)
+        let found: Metadata
+        try {
+          found = decodeMetadata(Uint8Array.from(file))
+        } catch (error) {
+          expect(error).toBeInstanceOf(InTotoError)
+          return
+        }
+        read++
+        if ((await signersOf(found, [alice.key])).length > 0) expect(found.payload).toEqual(link)
+      }),
+      { numRuns: 800 },
+    )
+    expect(read).toBeGreaterThan(10)
   })
 })
 
