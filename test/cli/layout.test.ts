@@ -129,6 +129,47 @@ describe('layout new', () => {
   })
 })
 
+describe('layout renew', () => {
+  test('a later expiry, one more functionary, signed again', () => {
+    mustRun(['layout', 'new', '--step', 'a', 'b', ...everyone, '--expires', '2', '--sign-with', 'owner', '-o', 'old.layout'], call)
+    mustRun(
+      [
+        'layout',
+        'renew',
+        'old.layout',
+        '--days',
+        '90',
+        '--add-functionary',
+        'b=bob.pub',
+        'b=alice.pub',
+        '--sign-with',
+        'owner',
+        '-o',
+        'new.layout',
+      ],
+      call,
+    )
+    const renewed = decodeMetadata(readFileSync(join(folder, 'new.layout'))).payload as Layout
+    expect(renewed.steps.map((step) => step.pubkeys.length)).toEqual([1, 2])
+    expect(Object.keys(renewed.keys)).toHaveLength(2)
+    expect(Date.parse(renewed.expires)).toBeGreaterThan(Date.now() + 89 * 86_400_000)
+    mustRun(['sign', '-f', 'new.layout', '-k', 'owner.pub', '--verify'], call)
+    const other = mustRun(['layout', 'renew', 'new.layout', '--expires', '2099-01-01', '--sign-with', 'bob'], call)
+    expect(other.err).toContain('2 earlier signatures are gone')
+  })
+
+  test.each([
+    [['--days', '90']],
+    [['--sign-with', 'owner']],
+    [['--days', '0', '--sign-with', 'owner']],
+    [['--add-functionary', 'z=bob.pub', '--sign-with', 'owner']],
+  ])('%j: refused', (args) => {
+    const before = readFileSync(join(folder, 'old.layout'))
+    expect(intoto(['layout', 'renew', 'old.layout', ...args], call).code).toBe(2)
+    expect(readFileSync(join(folder, 'old.layout')).equals(before)).toBe(true)
+  })
+})
+
 describe('layout lint', () => {
   test('a preset has no finding, a careless layout has some; --strict makes them count', () => {
     mustRun(['layout', 'new', '--preset', 'npm', ...everyone, '-o', 'preset.layout'], call)

@@ -23,6 +23,7 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
   'record source': ['sign a link over the files that git tracks', async () => (await import('./record.ts')).source],
   postpack: ['sign the link of the package step, inside npm’s postpack', async () => (await import('./postpack.ts')).postpackCommand],
   'layout new': ['write a layout from a few flags', async () => (await import('./layout.ts')).create],
+  'layout renew': ['sign a layout again with a later expiry, or one more functionary', async () => (await import('./renew.ts')).renew],
   'layout lint': ['find what is probably wrong with a layout', async () => (await import('./layout.ts')).lint],
   sign: ['sign a layout or link, or check its signatures', async () => (await import('./sign.ts')).signCommand],
   keygen: ['make a key pair', async () => (await import('./keygen.ts')).keygen],

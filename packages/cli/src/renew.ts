@@ -1,0 +1,92 @@
+/**
+ * `intoto layout renew`: the same layout with a later expiry, or with one more functionary, signed again. Whoever signed before must sign again:
+ * a changed layout has no signatures but those that are given here.
+ */
+import { emptyRecord, encodeMetadata, type JsonValue, type Layout, sameKey, sign, toLayoutKey } from 'intoto'
+import { loadKey, writeFileAtomic } from 'intoto/node'
+import type { Call, CommandFile } from './command.ts'
+import { exitCodes, misuse } from './failure.ts'
+import { idsOf, loadSigners } from './sign.ts'
+import { escape } from './terminal.ts'
+import { readLayout } from './trust.ts'
+import { expiryOf, namedOrBare } from './words.ts'
+
+interface Flags {
+  days?: string
+  expires?: string
+  addFunctionary?: string[]
+  signWith?: string[]
+  prompt?: boolean
+  output?: string
+}
+
+/** `intoto layout renew`. */
+export const renew: CommandFile = {
+  usage: '[FILE] --days N --sign-with REF… [--add-functionary STEP=PUB…]',
+  summary: 'Signs a layout again with a later expiry, or with one more functionary for a step.',
+  examples: [
+    ['intoto layout renew --days 90 --sign-with owner', 'in-toto/root.layout holds for another 90 days'],
+    ['intoto layout renew --add-functionary build=ci2.pub --sign-with owner', 'ci2 may build too; the expiry stays'],
+  ],
+  declare(command) {
+    command
+      .argument('[file]', 'layout', 'in-toto/root.layout')
+      .option('--days <number>', 'days from now until it expires')
+      .option('--expires <when>', 'the same as a date: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ')
+      .option('--add-functionary <step=pub...>', 'public key that may perform a step from now on')
+      .option('--sign-with <ref...>', 'private keys of the owners (a path, file:PATH or env:NAME)')
+      .option('-p, --prompt', 'ask for the password of those keys')
+      .option('-o, --output <file>', 'where the new layout goes (default: to where the old one was)')
+  },
+  async run(call: Call) {
+    const flags = call.options as Flags
+    const file = call.args[0] ?? 'in-toto/root.layout'
+    if (flags.days === undefined && flags.expires === undefined && flags.addFunctionary === undefined)
+      throw misuse('layout renew: nothing to change', '--days 90')
+    if (flags.signWith === undefined) throw misuse('layout renew: a changed layout must be signed again', '--sign-with OWNER')
+    const old = readLayout(file)
+    const when = flags.expires ?? flags.days
+    const expires = when === undefined ? old.payload.expires : expiryOf(when, new Date())
+    const layout = Object.assign(Object.create(null), await withFunctionaries(old.payload, flags.addFunctionary ?? []), {
+      expires,
+    }) as Layout
+    const signers = await loadSigners(flags.signWith, flags.prompt, call.terminal)
+    const signed = await sign(layout, signers, { format: old.format, keyids: idsOf('both') })
+    const target = flags.output ?? file
+    writeFileAtomic(target, encodeMetadata(signed))
+    const others = old.signatures.filter(({ keyid }) => !signed.signatures.some((signature) => signature.keyid === keyid)).length
+    if (others > 0)
+      call.terminal.note(
+        `[in-toto] ${others} earlier signatures are gone with the change: intoto sign -f ${escape(target)} -k KEY -a adds others`,
+      )
+    call.terminal.print(
+      `${escape(target)}  expires ${layout.expires.slice(0, 10)}, signed by ${signers.length === 1 ? 'one key' : `${signers.length} keys`}\n`,
+    )
+    return exitCodes.ok
+  },
+}
+
+/** The layout with more keys; one that is listed already keeps its id. */
+async function withFunctionaries(layout: Layout, words: readonly string[]): Promise<Layout> {
+  const keys = Object.assign(emptyRecord<JsonValue>(), layout.keys) as unknown as Layout['keys']
+  let { steps } = layout
+  for (const word of words) {
+    const { name, value } = namedOrBare(word)
+    if (name === undefined || !steps.some((step) => step.name === name)) {
+      throw misuse(
+        `layout renew: --add-functionary expects STEP=PUB, found "${word}"`,
+        `steps: ${steps.map((step) => step.name).join(', ')}`,
+      )
+    }
+    const key = await loadKey(value)
+    const id = Object.keys(keys).find((known) => sameKey(keys[known] as Layout['keys'][string], key)) ?? key.keyid
+    if (!Object.hasOwn(keys, id)) keys[id] = toLayoutKey(key) as unknown as Layout['keys'][string]
+    steps = steps.map(
+      (step) =>
+        (step.name === name
+          ? Object.assign(Object.create(null), step, { pubkeys: [...new Set([...step.pubkeys, id])] })
+          : step) as typeof step,
+    )
+  }
+  return Object.assign(Object.create(null), layout, { keys, steps }) as Layout
+}
