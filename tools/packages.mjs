@@ -1,9 +1,9 @@
 /**
- * Packs the four published packages as npm would upload them and looks at each: publint, the types as every kind of importer sees them, and the
- * list of files. `npm run packages`. It publishes nothing.
+ * Packs the four published packages as npm would upload them and looks at each: publint, the types as every kind of importer sees them, the list of
+ * files; and that each dependency has its line in docs/dependencies.md. `npm run packages`. It publishes nothing.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -22,6 +22,15 @@ const expected =
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/[\w-]+\.(js|json)|schema\/[\w.-]+\.json|(dist|src)\/.+\.(c?js|d\.ts|ts|js\.map|d\.ts\.map))$/
 
 let failures = 0
+const explained = new Set(Array.from(readFileSync(join(root, 'docs/dependencies.md'), 'utf8').matchAll(/`([^`]+)`/g), ([, name]) => name))
+const own = /^(intoto(-npm|-cli)?|unplugin-in-toto|playground-app)$/
+for (const folder of [...packages.map((one) => one.folder), 'playground/app', 'playground/vite']) {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'))
+  for (const name of Object.keys({ ...dependencies, ...devDependencies })) {
+    if (!own.test(name) && !explained.has(name)) complain(`${folder}/package.json: ${name} has no line in docs/dependencies.md`)
+  }
+}
+
 const destination = mkdtempSync(join(tmpdir(), 'in-toto-packages-'))
 try {
   for (const { folder, types } of packages) {
