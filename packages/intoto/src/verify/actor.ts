@@ -73,6 +73,14 @@ async function signerOf(run: Run, step: Step, metadata: Metadata): Promise<Signe
   if (ids.length === 0) {
     return { message: 'is not signed', text: 'nobody', from: 'no signatures in the file', fix: [`npx intoto sign -f LINK -k KEY, by a key that may perform "${step.name}"`] }
   }
+  if (metadata.signatures.some(({ keyid }) => step.pubkeys.includes(keyid) && !Object.hasOwn(run.layout.keys, keyid))) {
+    return {
+      message: `signed under an id that may perform "${shown(step.name)}", but the layout does not hold that key`,
+      text: `unknown key (${shown(ids.join(', '))})`,
+      from: 'not in "keys" of this layout',
+      fix: ['have the owner add the public key to "keys" and sign the layout'],
+    }
+  }
   return {
     message: `signed by a key that may not perform "${shown(step.name)}"`,
     text: `unknown key (${shown(ids.join(', '))})`,

@@ -230,7 +230,7 @@ async function inspectAll(run: Run): Promise<void> {
 /** An expired layout says nothing about its links; whoever reads the refusal wants to know whether only the date is to blame. */
 async function noteIntactLinks(run: Run, layout: Metadata): Promise<void> {
   const errors = run.report.problems.filter(({ severity }) => severity === 'error')
-  if (errors.length !== 1 || errors[0]!.code !== 'E_LAYOUT_EXPIRED') return
+  if (errors.length !== 1 || errors[0]!.code !== 'E_LAYOUT_EXPIRED' || errors[0]!.step !== undefined) return
   const last = run.layout.steps.at(-1)
   if (last === undefined) return
   const options: VerifyOptions = { ...run.session.options }
