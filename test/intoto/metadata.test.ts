@@ -306,9 +306,10 @@ describe.each(formats)('a %s file', (format) => {
             : { signed: value, signatures: [] },
         ),
       )
-    for (const value of [{}, [], null, 'link', { _type: 'Link' }, { _type: 'https://in-toto.io/Statement/v0.1' }, { _type: ['link'] }]) {
+    for (const value of [{}, [], null, 'link', { _type: 'Link' }, { _type: ['link'] }]) {
       expect(await refusal('E_FORMAT', () => decodeMetadata(put(value)))).toMatch(/_type/)
     }
+    expect(await refusal('E_UNSUPPORTED', () => decodeMetadata(put({ _type: 'https://in-toto.io/Statement/v0.1' })))).toMatch(/v0\.1/)
     expect(await refusal('E_FORMAT', () => decodeMetadata(put({ _type: 'link' }), { what: 'a.link' }))).toMatch(/^a\.link: link\.name/)
     expect(await refusal('E_LAYOUT_INVALID', () => decodeMetadata(put({ _type: 'layout' }), { what: 'root.layout' }))).toMatch(
       /^root\.layout: layout\.expires/,
@@ -442,6 +443,19 @@ describe('an envelope', () => {
         ),
       ),
     ).toMatch(/payloadType/)
+  })
+
+  it.each([
+    'application/json',
+    'application/vnd.in-toto.+json',
+    'application/vnd.in-toto.a b+json',
+    'application/vnd.in-toto.link+dsse',
+    'text/plain',
+  ])('of type %j is refused for a Statement too', async (type) => {
+    const bytes = edited(await sign(toStatement(link), [alice]), (file) => {
+      file['payloadType'] = type
+    })
+    expect(await refusal('E_FORMAT', () => decodeMetadata(bytes))).toMatch(/payloadType/)
   })
 
   it('is not signed any more under another type', async () => {

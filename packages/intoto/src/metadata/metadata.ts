@@ -77,7 +77,7 @@ function wrongType(payloadType: string, what: string): InTotoError {
 }
 
 function parsePayload(value: JsonValue, limits: Limits, what: string): Payload {
-  const parse = isLink(value) ? parseLink : isLayout(value) ? parseLayout : isStatement(value) ? parseStatement : undefined
+  const parse = isLink(value) ? parseLink : isLayout(value) ? parseLayout : isAnyStatement(value) ? parseStatement : undefined
   if (parse === undefined) throw malformed(`${what}: its "_type" is neither "layout" nor "link" nor a Statement v1`)
   try {
     return parse(value, limits)
@@ -85,6 +85,12 @@ function parsePayload(value: JsonValue, limits: Limits, what: string): Payload {
     if (!(cause instanceof InTotoError)) throw cause
     throw new InTotoError({ ...cause.problem, message: `${what}: ${cause.message}` }, { cause })
   }
+}
+
+/** Other versions are handed to the parser too, which says that it does not read them. */
+function isAnyStatement(value: JsonValue): boolean {
+  const type = isJsonObject(value) ? value['_type'] : undefined
+  return typeof type === 'string' && type.startsWith('https://in-toto.io/Statement/')
 }
 
 /** The file of some metadata, as it was read or signed. */
