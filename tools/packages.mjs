@@ -38,8 +38,13 @@ try {
     const packed = run([...npm, 'pack', '--json', '--ignore-scripts', '--pack-destination', destination], cwd)
     const [{ filename, files, size }] = Object.values(JSON.parse(packed.stdout))
     console.log(`${filename}: ${files.length} files, ${Math.round(size / 1024)} KiB`)
-    for (const { path } of files) if (!expected.test(path)) complain(`${filename} holds ${path}`)
-    for (const needed of ['LICENSE', 'README.md']) if (!files.some(({ path }) => path === needed)) complain(`${filename} has no ${needed}`)
+    const names = new Set(files.map(({ path }) => path))
+    for (const name of names) {
+      if (!expected.test(name)) complain(`${filename} holds ${name}`)
+      const source = name.replace(/^dist\/(.+)\.js$/, 'src/$1.ts')
+      if (!names.has(source)) complain(`${filename} holds ${name} without its source: remove dist and build again`)
+    }
+    for (const needed of ['LICENSE', 'README.md']) if (!names.has(needed)) complain(`${filename} has no ${needed}`)
     const tarball = join(destination, filename)
     look(filename, [join(root, 'node_modules/.bin/publint'), '--strict', tarball])
     if (types) look(filename, [join(root, 'node_modules/.bin/attw'), tarball, '--profile', 'esm-only', '--format', 'ascii'])
