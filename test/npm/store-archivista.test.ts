@@ -111,7 +111,9 @@ describe('pull', () => {
 
   it('ends, however statements lead in circles', async () => {
     await open().push([named(await statement('x', ['one'], ['two']), 'x.json'), named(await statement('y', ['two'], ['one']), 'y.json')], subject)
+    server.log.length = 0
     expect(await open().pull({ sha256: hash('one') })).toHaveLength(2)
+    expect(server.log.filter((line) => line.includes('/query'))).toHaveLength(2)
   })
 
   it('refuses bytes of another content address', async () => {

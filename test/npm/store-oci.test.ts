@@ -249,7 +249,12 @@ describe('a registry that lies', () => {
   it('about sizes is bounded before anything is fetched', async () => {
     await open().push(files, subject)
     for (const limits of [{ fileBytes: 100 }, { totalBytes: 1_000 }, { files: 3 }]) {
+      oci.log.length = 0
       expect(await refusal(() => open({ limits }).pull(subject))).toMatchObject({ code: 'E_IO', problem: { fix: [expect.stringContaining(Object.keys(limits)[0]!)] } })
+      const fetched = oci.log.filter((line) => line.startsWith('GET') && line.includes('/blobs/')).map((line) => oci.blobs.get(line.split(/\/blobs\/| /)[2]!)?.length ?? 0)
+      expect(Math.max(0, ...fetched)).toBeLessThanOrEqual(limits.fileBytes ?? Number.MAX_SAFE_INTEGER)
+      expect(fetched.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(limits.totalBytes ?? Number.MAX_SAFE_INTEGER)
+      expect(fetched.length).toBeLessThanOrEqual(limits.files ?? Number.MAX_SAFE_INTEGER)
     }
   })
 
@@ -262,7 +267,13 @@ describe('a registry that lies', () => {
       response.writeHead(200, { 'content-type': 'application/vnd.oci.image.index.v1+json', ...headers }).end('{"manifests":[]}')
       return true
     }
-    expect((await refusal(() => open().pull(subject))).code).toBe('E_IO')
+    const asked: string[] = []
+    const counted: typeof fetch = (input, init) => {
+      asked.push(input instanceof URL ? input.host : String(input))
+      return fetch(input, init)
+    }
+    expect((await refusal(() => open({ fetch: counted }).pull(subject))).code).toBe('E_IO')
+    expect(new Set(asked)).toEqual(new Set([oci.host]))
   })
 
   it('about where to upload gets neither evidence nor credentials', async () => {
@@ -296,9 +307,13 @@ describe('a registry that lies', () => {
       ...{ mediaType: 'application/vnd.oci.image.manifest.v1+json', artifactType: 'application/spdx+json', subject: { mediaType: 'x', digest: `sha256:${sha256}`, size: 0 } },
       layers: [{ mediaType: 'application/spdx+json', digest: digestOf(sbom), size: 2 }],
     }
-    const bytes = Buffer.from(JSON.stringify(manifest))
-    oci.manifests.set(digestOf(bytes), { bytes, type: manifest.mediaType })
+    const { artifactType: _, ...untyped } = manifest
+    for (const each of [manifest, untyped, { ...untyped, artifactType: 'application/vnd.in-toto.evidence' }]) {
+      const bytes = Buffer.from(JSON.stringify(each))
+      oci.manifests.set(digestOf(bytes), { bytes, type: manifest.mediaType })
+    }
     expect(await open().pull(subject)).toEqual([])
+    expect(oci.log.filter((line) => line.includes('/blobs/'))).toEqual([])
   })
 })
 
