@@ -5,7 +5,7 @@ import { formatRule, parseRule, parseRuleText, ruleTokens, type ArtifactRule } f
 import { thrownBy } from './world.ts'
 
 const kinds = ['CREATE', 'DELETE', 'MODIFY', 'ALLOW', 'DISALLOW'] as const
-const word = fc.string({ minLength: 0, maxLength: 6, unit: 'binary' }).filter((text) => text.isWellFormed())
+const word = fc.string({ minLength: 0, maxLength: 6, unit: 'binary' }).filter((text) => !/\p{Cs}/u.test(text))
 const anyRule: fc.Arbitrary<ArtifactRule> = fc.oneof(
   fc.record({ kind: fc.constantFrom(...kinds), pattern: word }),
   fc.record({ kind: fc.constant('REQUIRE' as const), name: word }),

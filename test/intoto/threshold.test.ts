@@ -229,7 +229,7 @@ describe('Statements', () => {
   it('are bound to their step, signed by the right key, and of the link predicate', async () => {
     const options = { statements: true }
     const of = async (statement: object, by = alice) => codesOf(await verdict({ layout: wire, links: [{ [fileOf(alice)]: await signed(statement, [by]) }], options }))
-    expect(await of(toStatement(createLink({ ...link, name: 'test' } as never)))).toEqual(['E_MISSING_STEP'])
+    expect(await of(toStatement(createLink({ ...link, name: 'test' })))).toEqual(['E_MISSING_STEP'])
     expect(await of(toStatement(link), mallory)).toEqual(['E_ACTOR'])
     expect(await of({ ...toStatement(link), predicateType: 'https://slsa.dev/provenance/v1' })).toEqual(['E_MISSING_STEP'])
   })

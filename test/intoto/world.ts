@@ -19,7 +19,6 @@ import {
   type Artifacts,
   type Key,
   type KeyPairType,
-  type Layout,
   type Link,
   type LinkInit,
   type Metadata,
@@ -109,7 +108,7 @@ export async function signed(payload: object, by: readonly Person[], o?: SignOpt
 
 /** One link file under its right name. */
 export async function linkFile(by: Person, init: LinkInit | Link, o?: SignOptions): Promise<Record<string, Uint8Array>> {
-  const link = '_type' in init ? (init as Link) : createLink(init as LinkInit)
+  const link = '_type' in init ? init : createLink(init)
   return { [linkFileName(link.name, by.key.keyid)]: await signed(link, [by], o) }
 }
 
@@ -124,7 +123,7 @@ export interface Chain {
 /** Signs the layout as its owner, and judges. */
 export async function verdict(chain: Chain): Promise<Report> {
   const bytes = await signed(chain.layout, chain.by ?? [owner], chain.format === undefined ? {} : { format: chain.format })
-  return judge(decodeMetadata(bytes) as Metadata<Layout>, { keys: [owner.key], links: memoryLinks(Object.assign({}, ...(chain.links ?? []))), ...chain.options })
+  return judge(decodeMetadata(bytes), { keys: [owner.key], links: memoryLinks(Object.assign({}, ...(chain.links ?? []))), ...chain.options })
 }
 
 export function errorsOf(report: Report): Problem[] {
