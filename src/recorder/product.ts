@@ -6,11 +6,12 @@ import { lstatSync, type BigIntStats } from 'node:fs'
 import { basename, join } from 'node:path'
 import { InTotoError, isLinkFileName, problem, type Problem } from 'intoto'
 import { walkFiles, type FileDigest } from 'intoto/node'
+import { isLinkOf } from './earlier.ts'
 import { digestOf, earliest } from './guard.ts'
 import { isWithin, nameOf } from './place.ts'
 import { refuseSecret } from './secret.ts'
 import { selector } from './select.ts'
-import { registry, type Output, type Session } from './session.ts'
+import type { Output, Session } from './session.ts'
 
 /** The output folders as they are now. */
 export interface Produced {
@@ -33,7 +34,7 @@ export function producedFiles(session: Session): Produced {
   for (const [folder, output] of outputs) {
     const isIncluded = selectedProducts(session, folder)
     for (const path of filesOf(folder, output, warnings)) {
-      if (products.has(path) || !isIncluded(path) || isLink(path, output)) continue
+      if (products.has(path) || !isIncluded(path) || isLink(path, session.options.step, output)) continue
       const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
       if (stats === undefined) continue
       if (isOwn(path, output, stats, writtenFrom)) products.set(path, hashed(session, path))
@@ -75,9 +76,10 @@ function isOwn(path: string, { emitted }: Output, stats: BigIntStats, writtenFro
   return emitted.has(path) || stats.ctimeNs >= writtenFrom
 }
 
-/** A link is no product of its own build, nor of one that runs beside it. A file that the bundler itself emitted is, whatever its name. */
-function isLink(path: string, { emitted }: Output): boolean {
-  return registry().links.has(path) || (isLinkFileName(basename(path)) && !emitted.has(path))
+/** The step's own link is never a product, nor is one of a build that runs beside it; else a file that the bundler emitted is, whatever its name. */
+function isLink(path: string, step: string, { emitted }: Output): boolean {
+  const name = basename(path)
+  return isLinkOf(step, name) || (isLinkFileName(name) && !emitted.has(path))
 }
 
 function selectedProducts(session: Session, folder: string): (path: string) => boolean {

@@ -111,6 +111,17 @@ describe('a file that somebody put into the output folder', () => {
   })
 })
 
+describe('a file with the name of a link', () => {
+  it('is no product of the step that it belongs to, and one of any other if the bundler emits it', async () => {
+    const project = smallProject('named', 'rollup')
+    const emit = (name: string): string => `this.emitFile({ type: 'asset', fileName: '${name}', source: 'x' })`
+    const plugins = `{ name: 'emitter', generateBundle() { ${emit('build.0123abcd.link')}; ${emit('other.0123abcd.link')} }, writeBundle() { fs.writeFileSync('dist/beside.0123abcd.link', 'x') } }`
+    const ended = await project.script(librarySource('rollup', { plugins }))
+    expect(ended.code, ended.text).toBe(0)
+    expect(Object.keys((await project.link()).products)).toEqual(['dist/main.js', 'dist/other.0123abcd.link'])
+  })
+})
+
 describe('late: error', () => {
   it('refuses what is written after the bundler ended, and says what', async () => {
     const project = smallProject('late-error', 'vite')
@@ -282,6 +293,22 @@ await build({ logLevel: 'silent', configFile: false, plugins: [inToto({ step: 'a
     expect(ended.stdout).toContain('second')
     expect(ended.code, ended.text).toBe(0)
     expect((await project.link()).materials['src/part.js']).toEqual({ sha256: sha256(project.path('src/part.js')) })
+  })
+
+  it('start anew when what they write has other names than before', async () => {
+    const project = smallProject('hashed', 'rollup')
+    const again = `fs.writeFileSync('src/part.js', 'export const part = 99\\n'); await build(); console.log('second')`
+    const ended = await project.script(
+      librarySource('rollup', { after: again }).replace(`format: 'es' })`, `format: 'es', entryFileNames: '[name]-[hash].js' })`),
+    )
+    expect(ended.stdout).toContain('second')
+    expect(ended.code, ended.text).toBe(0)
+    const files = project.files('dist').filter((name) => name.endsWith('.js'))
+    expect(files).toHaveLength(2)
+    const { products, materials } = await project.link()
+    expect(Object.keys(products)).toHaveLength(1)
+    expect(materials['src/part.js']).toEqual({ sha256: sha256(project.path('src/part.js')) })
+    expect(ended.text).toContain('not made by this build')
   })
 
   it('end well when a failed one is tried again', async () => {
