@@ -339,7 +339,7 @@ describe('a file that was damaged', () => {
     let read = 0
     await fc.assert(
       fc.asyncProperty(damage, async (changes) => {
-        let file = [...signed.bytes]
+        const file = [...signed.bytes]
         for (const { at, cut, put } of changes) file.splice(at % file.length, cut, ...put)
         let found: Metadata
         try {
