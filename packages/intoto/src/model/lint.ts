@@ -92,7 +92,7 @@ function warning(message: string, fix: string, more: Partial<ProblemInit> = {}):
 
 function expiryNotes({ expires }: Layout, { now = new Date(), maxDays = 400 }: LintOptions): ProblemInit[] {
   const days = Math.floor((parseExpires(expires) - now.getTime()) / 86_400_000)
-  if (days < 0) return [warning(`layout.expires: ${expires} is over`, 'npx intoto layout renew --days 90')]
+  if (days < 0) return [warning(`layout.expires: ${expires} is over`, 'npx intoto layout renew --days 90 --sign-with OWNER')]
   if (days <= maxDays) return []
   return [warning(`layout.expires: ${days} days from now; until then an old layout can be put in the place of a newer one`, 'let it expire within months, and renew it')]
 }

@@ -85,7 +85,7 @@ async function signerOf(run: Run, step: Step, metadata: Metadata): Promise<Signe
     message: `signed by a key that may not perform "${shown(step.name)}"`,
     text: `unknown key (${shown(ids.join(', '))})`,
     from: 'not in this layout',
-    fix: [`if this is a new key of theirs: npx intoto layout diff --add-functionary ${step.name}=KEY.pub, then have the owner sign the layout`],
+    fix: [`if this is a new key of theirs, the owner adds it: npx intoto layout renew --add-functionary ${step.name}=KEY.pub --sign-with OWNER`],
   }
 }
 

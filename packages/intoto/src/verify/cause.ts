@@ -75,8 +75,8 @@ function explainTamper(failure: RuleFailure, context: CauseContext): Omit<Proble
       rule: { text: formatRule(rule), step: item.name, list, index },
       ...(cause === undefined ? {} : { cause }),
       fix: [
-        `if the change is meant, make it a step of its own: npx intoto layout learn --add-step NAME -- COMMAND`,
-        `else carry out "${rule.step}" and "${item.name}" again, with nothing in between; npx intoto explain ${artifact}`,
+        `carry out "${rule.step}" and "${item.name}" again, with nothing in between`,
+        'if the change is meant, make it a step of its own in the layout; npx intoto explain FILE -k OWNER.pub shows the way of a file',
       ],
     }
   }

@@ -160,7 +160,7 @@ function changed(run: Run, { name, digests, maker, recorded }: Changed): Problem
     actual: { label: 'on disk', text: digestText(digests, theirs), from: name },
     ...(rule === undefined ? {} : { rule }),
     ...(script === undefined ? {} : { cause: `package.json script "${shown(script)}" (${shown(run.session.options.scripts![script]!)}) ran afterwards` }),
-    fix: [`carry out "${maker.link.name}" again, and change nothing afterwards`, 'if the change is meant, make it a step: npx intoto layout learn --add-step NAME -- COMMAND'],
+    fix: [`carry out "${maker.link.name}" again, and change nothing afterwards`, 'if the change is meant, make it a step of its own in the layout'],
   }
 }
 

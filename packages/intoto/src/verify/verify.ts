@@ -140,7 +140,7 @@ function checkExpiry(run: Run): void {
     message: `${shown(run.title)}: expired ${days === 0 ? 'less than a day' : count(days, 'day')} ago (${expires.slice(0, 10)})`,
     expected: { label: 'expires', text: expires, from: run.title },
     actual: { label: 'now', text: run.report.time },
-    fix: 'npx intoto layout renew --days 90   (needs the owner\'s key)',
+    fix: 'npx intoto layout renew --days 90 --sign-with OWNER',
   })
 }
 
