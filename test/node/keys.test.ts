@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -64,6 +65,16 @@ describe('loadSigner', () => {
     const data = new TextEncoder().encode('data')
     const signer = await loadSigner(join(at, 'key'))
     expect(signer.signSync?.(data)).toEqual(await signer.sign(data))
+  })
+
+  it('lets an RSA key sign by another scheme, and no other key', async () => {
+    const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+    const at = folder({ rsa, key: pem })
+    const scheme = 'rsa-pkcs1v15-sha256'
+    expect((await loadSigner(join(at, 'rsa'), { scheme })).key.scheme).toBe(scheme)
+    expect(loadSignerSync(join(at, 'rsa'), { scheme }).key.scheme).toBe(scheme)
+    expect((await loadSigner(join(at, 'rsa'))).key.scheme).toBe('rsassa-pss-sha256')
+    await problemOf(() => loadSigner(join(at, 'key'), { scheme }), 'E_KEY')
   })
 
   it('takes the password from the option, INTOTO_PASSWORD or the file of INTOTO_PASSWORD_FILE, in this order', async () => {

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { createServer, type ServerResponse } from 'node:http'
-import { closeServer, listen } from './registry.ts'
+import { answering, closeServer, listen } from './registry.ts'
 
 /** The filters that are understood: those of `DsseWhereInput` that its documentation searches by. */
 interface Where {
@@ -34,23 +34,26 @@ interface Statement {
 
 /** Starts a server without attestations. */
 export async function startArchivista(): Promise<FakeArchivista> {
-  const server = createServer(async (request, response) => {
-    const parts: Buffer[] = []
-    for await (const part of request) parts.push(part as Buffer)
-    response.on('finish', () => fake.log.push(`${request.method} ${request.url} ${response.statusCode}`))
-    if (fake.token !== undefined && request.headers.authorization !== `Bearer ${fake.token}`) return end(response, 401)
-    const path = (request.url ?? '').replace(/^\/v1(?=\/)/, () => (fake.versioned ? '' : '/none'))
-    const body = Buffer.concat(parts)
-    if (path === '/upload' && request.method === 'POST') upload(fake, response, body)
-    else if (path === '/query' && request.method === 'POST') query(fake, response, body)
-    else if (path.startsWith('/download/') && request.method === 'GET') {
-      const bytes = fake.envelopes.get(path.slice('/download/'.length))
-      if (bytes === undefined) end(response, 500, 'no such file')
-      else end(response, 200, fake.tamper?.(bytes) ?? bytes)
-    } else end(response, 404)
-  })
+  const server = createServer(
+    answering((request, response, body) => {
+      response.on('finish', () => fake.log.push(`${request.method} ${request.url} ${response.statusCode}`))
+      if (fake.token !== undefined && request.headers.authorization !== `Bearer ${fake.token}`) return end(response, 401)
+      const path = (request.url ?? '').replace(/^\/v1(?=\/)/, () => (fake.versioned ? '' : '/none'))
+      if (path === '/upload' && request.method === 'POST') upload(fake, response, body)
+      else if (path === '/query' && request.method === 'POST') query(fake, response, body)
+      else if (path.startsWith('/download/') && request.method === 'GET') {
+        const bytes = fake.envelopes.get(path.slice('/download/'.length))
+        if (bytes === undefined) end(response, 500, 'no such file')
+        else end(response, 200, fake.tamper?.(bytes) ?? bytes)
+      } else end(response, 404)
+    }),
+  )
   const fake: FakeArchivista = {
-    ...{ url: '', envelopes: new Map(), versioned: true, page: 100, log: [] },
+    url: '',
+    envelopes: new Map(),
+    versioned: true,
+    page: 100,
+    log: [],
     close: () => closeServer(server),
   }
   fake.url = await listen(server)
@@ -85,12 +88,19 @@ function upload(fake: FakeArchivista, response: ServerResponse, body: Buffer): v
 }
 
 function query(fake: FakeArchivista, response: ServerResponse, body: Buffer): void {
-  const { query: text, variables } = JSON.parse(body.toString()) as { query: string; variables: { where: Where; first: number; after: string | null } }
-  if (!/query \(\$where: DsseWhereInput, \$first: Int, \$after: Cursor\)/.test(text)) return end(response, 422, JSON.stringify({ errors: [{ message: 'bad query' }], data: null }))
+  const { query: text, variables } = JSON.parse(body.toString()) as {
+    query: string
+    variables: { where: Where; first: number; after: string | null }
+  }
+  if (!/query \(\$where: DsseWhereInput, \$first: Int, \$after: Cursor\)/.test(text))
+    return end(response, 422, JSON.stringify({ errors: [{ message: 'bad query' }], data: null }))
   const found = [...fake.envelopes].filter(([id, bytes]) => matches(id, bytes, variables.where)).map(([id]) => id)
   const from = variables.after === null ? 0 : Number(variables.after)
   const to = from + Math.min(variables.first, fake.page)
-  const dsses = { edges: found.slice(from, to).map((gitoidSha256) => ({ node: { gitoidSha256 } })), pageInfo: { hasNextPage: to < found.length, endCursor: String(to) } }
+  const dsses = {
+    edges: found.slice(from, to).map((gitoidSha256) => ({ node: { gitoidSha256 } })),
+    pageInfo: { hasNextPage: to < found.length, endCursor: String(to) },
+  }
   end(response, 200, JSON.stringify({ data: { dsses } }))
 }
 

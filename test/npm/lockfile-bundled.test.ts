@@ -64,13 +64,20 @@ describe('resolveBundled', () => {
 
   it('names an aliased package by its own name', () => {
     const lock = npmLock({ 'node_modules/kleur': { name: 'plain', version: '1.0.0', integrity: sri(1) } })
-    expect(uris(resolveBundled(['node_modules/kleur/i.js'], lock, disk({ 'node_modules/kleur': 'plain@1.0.0' })))).toEqual(['pkg:npm/plain@1.0.0'])
+    expect(uris(resolveBundled(['node_modules/kleur/i.js'], lock, disk({ 'node_modules/kleur': 'plain@1.0.0' })))).toEqual([
+      'pkg:npm/plain@1.0.0',
+    ])
     // another package under the alias is not the locked one
-    expect(resolveBundled(['node_modules/kleur/i.js'], lock, disk({ 'node_modules/kleur': 'kleur@1.0.0' })).unknown).toEqual(['node_modules/kleur/i.js'])
+    expect(resolveBundled(['node_modules/kleur/i.js'], lock, disk({ 'node_modules/kleur': 'kleur@1.0.0' })).unknown).toEqual([
+      'node_modules/kleur/i.js',
+    ])
   })
 
   it('does not lend the lockfile’s digest to another version, nor to a folder without package.json', () => {
-    const lock = npmLock({ 'node_modules/a': { version: '1.0.0', integrity: sri(1) }, 'node_modules/b': { version: '1.0.0', integrity: sri(2) } })
+    const lock = npmLock({
+      'node_modules/a': { version: '1.0.0', integrity: sri(1) },
+      'node_modules/b': { version: '1.0.0', integrity: sri(2) },
+    })
     const files = ['node_modules/a/x.js', 'node_modules/a/y.js', 'node_modules/b/x.js', 'node_modules/planted/x.js']
     expect(resolveBundled(files, lock, disk({ 'node_modules/a': 'a@1.0.1', 'node_modules/planted': 'planted@1.0.0' }))).toEqual({
       dependencies: [],
@@ -85,7 +92,10 @@ describe('resolveBundled', () => {
 
   it('takes linked workspaces for what they are: parts of the project', () => {
     const lock = npmLock({ 'node_modules/ws': { resolved: 'packages/ws', link: true }, 'packages/ws': { version: '1.0.0' } })
-    expect(resolveBundled(['node_modules/ws/index.js'], lock, disk({ 'node_modules/ws': 'ws@1.0.0' }))).toEqual({ dependencies: [], unknown: [] })
+    expect(resolveBundled(['node_modules/ws/index.js'], lock, disk({ 'node_modules/ws': 'ws@1.0.0' }))).toEqual({
+      dependencies: [],
+      unknown: [],
+    })
   })
 
   it('counts what a package brought in its own tarball to that tarball', () => {
@@ -111,12 +121,17 @@ describe('resolveBundled', () => {
     const yarn = readLockfile({ name: 'yarn.lock', text })
     expect(resolveBundled([file], yarn, manifests).dependencies).toEqual(expected)
     // what a bundled package needs lies beside it without being listed
-    expect(uris(resolveBundled(['node_modules/outer/node_modules/below/x.js'], yarn, manifests))).toEqual(['pkg:npm/below@3.0.0', 'pkg:npm/outer@1.0.0'])
+    expect(uris(resolveBundled(['node_modules/outer/node_modules/below/x.js'], yarn, manifests))).toEqual([
+      'pkg:npm/below@3.0.0',
+      'pkg:npm/outer@1.0.0',
+    ])
   })
 
   it('chooses no entry when two pin different bytes under one name and version', () => {
     const text = `# yarn lockfile v1\n\n\n"a@1.0.0":\n  version "1.0.0"\n  integrity ${sri(1)}\n\n"b@npm:a@1.0.0":\n  version "1.0.0"\n  integrity ${sri(2)}\n`
-    expect(resolveBundled(['node_modules/a/i.js'], readLockfile({ name: 'yarn.lock', text }), disk({ 'node_modules/a': 'a@1.0.0' })).unknown).toHaveLength(1)
+    expect(
+      resolveBundled(['node_modules/a/i.js'], readLockfile({ name: 'yarn.lock', text }), disk({ 'node_modules/a': 'a@1.0.0' })).unknown,
+    ).toHaveLength(1)
   })
 
   it('reads each package.json once, however many files there are', () => {
@@ -143,7 +158,9 @@ describe('layouts', () => {
       'node_modules/.pnpm/plain@2.1.3(deep@1.0.1)/node_modules/plain/index.js',
       'node_modules/.pnpm/pre@1.0.0-rc.1/node_modules/pre/index.js',
     ]
-    expect(resolveBundled(files, lock, disk({}))).toMatchObject({ dependencies: [{ digest: { sha512: hex(1) } }, { digest: { sha512: hex(2) } }, { digest: { sha512: hex(3) } }] })
+    expect(resolveBundled(files, lock, disk({}))).toMatchObject({
+      dependencies: [{ digest: { sha512: hex(1) } }, { digest: { sha512: hex(2) } }, { digest: { sha512: hex(3) } }],
+    })
     const stale = disk({ 'node_modules/.pnpm/plain@2.1.3(deep@1.0.1)/node_modules/plain': 'plain@2.1.4' })
     expect(resolveBundled([files[1]!], lock, stale).unknown).toEqual([files[1]])
   })
@@ -154,14 +171,18 @@ describe('layouts', () => {
   })
 
   it('Yarn: archives, virtual packages, unplugged ones, its store and patched archives', () => {
-    const entry = (resolution: string, version: string): string => `"${resolution}":\n  version: ${version}\n  resolution: "${resolution}"\n`
+    const entry = (resolution: string, version: string): string =>
+      `"${resolution}":\n  version: ${version}\n  resolution: "${resolution}"\n`
     const text = `__metadata:\n  version: 8\n${entry('@o/a@npm:1.2.3-beta.1', '1.2.3-beta.1')}${entry('t@npm:5.0.2', '5.0.2')}${entry('t@patch:t@npm%3A5.0.2#x.patch', '5.0.2')}`
     const lock = readLockfile({ name: 'yarn.lock', text })
     const a = 'pkg:npm/%40o/a@1.2.3-beta.1'
-    const of = (file: string): string[] => uris(resolveBundled([file], lock, disk({ 'node_modules/.store/@o-a-npm-1.2.3-beta.1-0123456789/package': '@o/a@1.2.3-beta.1' })))
+    const of = (file: string): string[] =>
+      uris(resolveBundled([file], lock, disk({ 'node_modules/.store/@o-a-npm-1.2.3-beta.1-0123456789/package': '@o/a@1.2.3-beta.1' })))
     expect(of('.yarn/cache/@o-a-npm-1.2.3-beta.1-0123456789-abcdef0123.zip/node_modules/@o/a/i.js')).toEqual([a])
     expect(of('/home/x/.yarn/berry/cache/@o-a-npm-1.2.3-beta.1-0123456789-10c0.zip/node_modules/@o/a/i.js')).toEqual([a])
-    expect(of('.yarn/__virtual__/@o-a-virtual-abc/0/cache/@o-a-npm-1.2.3-beta.1-0123456789-abcdef0123.zip/node_modules/@o/a/i.js')).toEqual([a])
+    expect(of('.yarn/__virtual__/@o-a-virtual-abc/0/cache/@o-a-npm-1.2.3-beta.1-0123456789-abcdef0123.zip/node_modules/@o/a/i.js')).toEqual(
+      [a],
+    )
     expect(of('.yarn/unplugged/@o-a-npm-1.2.3-beta.1-0123456789/node_modules/@o/a/i.js')).toEqual([a])
     expect(of('node_modules/.store/@o-a-npm-1.2.3-beta.1-0123456789/package/i.js')).toEqual([a])
     const patched = resolveBundled(['.yarn/cache/t-patch-0123456789-abcdef0123.zip/node_modules/t/i.js'], lock, disk({}))
@@ -184,8 +205,13 @@ describe('where names start', () => {
 
   it('absolute paths and names relative to a workspace meet the lockfile of the root', () => {
     const lock = npmLock(packages, '/repo/package-lock.json')
-    const o = disk({ '/repo/node_modules/a': 'a@1.0.0', '/repo/packages/app/node_modules/a': 'a@1.0.0', '/repo/packages/app/../../node_modules/a': 'a@1.0.0' })
-    const of = (file: string, base?: string): unknown => resolveBundled([file], lock, { ...o, ...(base === undefined ? {} : { base }) }).dependencies[0]?.digest
+    const o = disk({
+      '/repo/node_modules/a': 'a@1.0.0',
+      '/repo/packages/app/node_modules/a': 'a@1.0.0',
+      '/repo/packages/app/../../node_modules/a': 'a@1.0.0',
+    })
+    const of = (file: string, base?: string): unknown =>
+      resolveBundled([file], lock, { ...o, ...(base === undefined ? {} : { base }) }).dependencies[0]?.digest
     expect(of('/repo/node_modules/a/i.js')).toEqual({ sha512: hex(1) })
     expect(of('/repo/packages/app/node_modules/a/i.js')).toEqual({ sha512: hex(2) })
     expect(of('node_modules/a/i.js', '/repo/packages/app')).toEqual({ sha512: hex(2) })
@@ -200,11 +226,16 @@ describe('where names start', () => {
 
   it('a lockfile in the root folder of the disk', () => {
     const lock = npmLock(packages, '/package-lock.json')
-    expect(resolveBundled(['/packages/app/node_modules/a/i.js'], lock, disk({ '/packages/app/node_modules/a': 'a@1.0.0' })).dependencies[0]?.digest).toEqual({ sha512: hex(2) })
+    expect(
+      resolveBundled(['/packages/app/node_modules/a/i.js'], lock, disk({ '/packages/app/node_modules/a': 'a@1.0.0' })).dependencies[0]
+        ?.digest,
+    ).toEqual({ sha512: hex(2) })
   })
 
   it('where the path leads nowhere known and entries differ, nothing is claimed', () => {
     const lock = npmLock(packages, '/repo/package-lock.json')
-    expect(resolveBundled(['/elsewhere/node_modules/a/i.js'], lock, disk({ '/elsewhere/node_modules/a': 'a@1.0.0' })).unknown).toHaveLength(1)
+    expect(resolveBundled(['/elsewhere/node_modules/a/i.js'], lock, disk({ '/elsewhere/node_modules/a': 'a@1.0.0' })).unknown).toHaveLength(
+      1,
+    )
   })
 })

@@ -15,7 +15,10 @@ import { startRegistry, tarball, type Registry } from './registry.ts'
 const require = createRequire(new URL('../../packages/npm/package.json', import.meta.url))
 /** File of an installed package, whether its `exports` show it or not. */
 const fileOf = (name: string, file: string): string | undefined =>
-  require.resolve.paths(name)?.map((folder) => join(folder, name, file)).find((path) => existsSync(path))
+  require.resolve
+    .paths(name)
+    ?.map((folder) => join(folder, name, file))
+    .find((path) => existsSync(path))
 const binOf = (name: string, file: string): string => {
   const path = fileOf(name, file)
   if (path === undefined) throw new Error(`${name} is not installed`)
@@ -36,7 +39,13 @@ interface Client {
 }
 const node = process.execPath
 const clients: Client[] = [
-  { name: 'npm', command: ['npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund'], file: 'package-lock.json', workspace: '0.0.1', digests: true },
+  {
+    name: 'npm',
+    command: ['npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund'],
+    file: 'package-lock.json',
+    workspace: '0.0.1',
+    digests: true,
+  },
   {
     name: 'pnpm',
     command: [node, binOf('pnpm', 'bin/pnpm.cjs'), 'install', '--ignore-scripts', '--no-frozen-lockfile'],
@@ -44,7 +53,13 @@ const clients: Client[] = [
     files: () => ({ 'pnpm-workspace.yaml': 'packages:\n  - packages/*\n' }),
     digests: true,
   },
-  { name: 'yarn 1', command: [node, binOf('yarn', 'bin/yarn.js'), 'install', '--ignore-scripts'], file: 'yarn.lock', workspace: '0.0.1', digests: true },
+  {
+    name: 'yarn 1',
+    command: [node, binOf('yarn', 'bin/yarn.js'), 'install', '--ignore-scripts'],
+    file: 'yarn.lock',
+    workspace: '0.0.1',
+    digests: true,
+  },
   ...(['node-modules', 'pnpm'] as const).map((linker) => ({
     name: `yarn 4 (${linker})`,
     command: [node, binOf('@yarnpkg/cli-dist', 'bin/yarn.js'), 'install'],
@@ -114,9 +129,11 @@ async function install(client: Client, index: number): Promise<string> {
     BUN_INSTALL_CACHE_DIR: join(root, 'bun'),
     npm_config_update_notifier: 'false',
   }
-  await promisify(execFile)(command, args, { cwd: folder, env, timeout: 40_000 }).catch((error: Error & { stdout?: string; stderr?: string }) => {
-    throw new Error(`${client.name}: ${error.stdout}\n${error.stderr}`)
-  })
+  await promisify(execFile)(command, args, { cwd: folder, env, timeout: 40_000 }).catch(
+    (error: Error & { stdout?: string; stderr?: string }) => {
+      throw new Error(`${client.name}: ${error.stdout}\n${error.stderr}`)
+    },
+  )
   return folder
 }
 
@@ -126,7 +143,8 @@ function installedFiles(folder: string): string[] {
   const visit = (at: string): void => {
     for (const entry of readdirSync(at, { withFileTypes: true })) {
       if (entry.isDirectory()) visit(join(at, entry.name))
-      else if (entry.isSymbolicLink() && entry.name !== '.bin' && existsSync(join(at, entry.name, 'index.js'))) found.add(realpathSync(join(at, entry.name, 'index.js')))
+      else if (entry.isSymbolicLink() && entry.name !== '.bin' && existsSync(join(at, entry.name, 'index.js')))
+        found.add(realpathSync(join(at, entry.name, 'index.js')))
       else if (entry.name === 'index.js') found.add(join(at, entry.name))
     }
   }
@@ -146,7 +164,16 @@ describe.each(clients.map((client, index) => ({ ...client, index })))('$name', (
     const path = join(folder, client.file)
     expect(findLockfile(join(folder, 'packages/shelf'))).toBe(path)
     const lockfile = readLockfile(path)
-    const registryPackages = ['@acme/scoped@1.2.0', 'deep@1.0.1', 'deep@2.0.0', 'outer@1.0.0', 'peerhost@1.0.0', 'plain@1.0.0', 'plain@2.1.3', 'tool@3.0.0']
+    const registryPackages = [
+      '@acme/scoped@1.2.0',
+      'deep@1.0.1',
+      'deep@2.0.0',
+      'outer@1.0.0',
+      'peerhost@1.0.0',
+      'plain@1.0.0',
+      'plain@2.1.3',
+      'tool@3.0.0',
+    ]
     for (const spec of registryPackages) {
       const [locked] = lockfile.packages.filter(({ name, version }) => `${name}@${version}` === spec)
       expect(locked, spec).toMatchObject({ origin: 'registry', digests: client.digests ? { sha512: registry.sha512(spec) } : {} })
@@ -164,7 +191,8 @@ describe.each(clients.map((client, index) => ({ ...client, index })))('$name', (
     const inner = dependencies.filter(({ uri }) => uri === 'pkg:npm/inner@1.0.0')
     const brought = inner.filter(({ annotations }) => annotations?.['bundledIn'] === 'pkg:npm/outer@1.0.0')
     expect(brought.map(({ digest }) => digest)).toEqual(existsSync(outerInner(files)) ? [undefined] : [])
-    for (const { annotations, digest } of inner) if (annotations === undefined && client.digests) expect(digest).toEqual({ sha512: registry.sha512('inner@1.0.0') })
+    for (const { annotations, digest } of inner)
+      if (annotations === undefined && client.digests) expect(digest).toEqual({ sha512: registry.sha512('inner@1.0.0') })
     for (const { uri, digest } of dependencies) {
       const spec = uri.replace('pkg:npm/', '').replace('%40', '@')
       if (client.digests && registryPackages.includes(spec)) expect(digest, uri).toEqual({ sha512: registry.sha512(spec) })

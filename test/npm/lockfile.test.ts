@@ -20,7 +20,10 @@ const commit = 'd2c8e30c4a37db91e7934f12cbf978549733ac85'
 
 const find = (packages: readonly LockedPackage[], purl: string): LockedPackage => {
   const all = packages.filter((each) => each.purl === purl)
-  expect(all.map((each) => each.purl), `of ${packages.map((each) => each.purl).join(' ')}`).toContain(purl)
+  expect(
+    all.map((each) => each.purl),
+    `of ${packages.map((each) => each.purl).join(' ')}`,
+  ).toContain(purl)
   return all[0]!
 }
 const refusal = (run: () => unknown): InTotoError => {
@@ -66,7 +69,12 @@ describe.each(formats)('readLockfile of $file', (expected) => {
   })
 
   it('keeps two versions of one package apart, and repeats none', () => {
-    expect(packages.filter(({ name }) => name === 'deep').map(({ version }) => version).toSorted()).toEqual(['1.0.1', '2.0.0'])
+    expect(
+      packages
+        .filter(({ name }) => name === 'deep')
+        .map(({ version }) => version)
+        .toSorted(),
+    ).toEqual(['1.0.1', '2.0.0'])
     expect(new Set(packages.map((each) => each.uri)).size).toBe(packages.length)
   })
 
@@ -87,7 +95,12 @@ describe.each(formats)('readLockfile of $file', (expected) => {
   it('names a git dependency by repository and commit', () => {
     const each = packages.find(({ name }) => name === 'gitdep')
     if ('git' in expected) expect(each).toBeUndefined()
-    else expect(each).toMatchObject({ origin: 'git', uri: expect.stringMatching(/^git\+https:\/\/git\.example\/gitdep\.git@d2c8e30/), digests: { gitCommit: commit } })
+    else
+      expect(each).toMatchObject({
+        origin: 'git',
+        uri: expect.stringMatching(/^git\+https:\/\/git\.example\/gitdep\.git@d2c8e30/),
+        digests: { gitCommit: commit },
+      })
   })
 
   it('names a tarball at an address by that address', () => {
@@ -108,12 +121,18 @@ describe('npm lockfiles', () => {
   })
 
   it('give no digest to what came inside another tarball', () => {
-    expect(find(readLockfile(fixture('npm-v3/package-lock.json')).packages, 'pkg:npm/inner@1.0.0')).toMatchObject({ bundled: true, digests: {} })
+    expect(find(readLockfile(fixture('npm-v3/package-lock.json')).packages, 'pkg:npm/inner@1.0.0')).toMatchObject({
+      bundled: true,
+      digests: {},
+    })
   })
 
   it('of version 1 are refused with advice', () => {
     const error = refusal(() => readLockfile({ name: 'package-lock.json', text: '{"lockfileVersion":1,"dependencies":{}}' }))
-    expect(error).toMatchObject({ code: 'E_UNSUPPORTED', problem: { file: 'package-lock.json', fix: [expect.stringContaining('--lockfile-version 3')] } })
+    expect(error).toMatchObject({
+      code: 'E_UNSUPPORTED',
+      problem: { file: 'package-lock.json', fix: [expect.stringContaining('--lockfile-version 3')] },
+    })
   })
 
   it('are read under the name npm-shrinkwrap.json too, with a byte order mark or without', () => {
@@ -146,7 +165,10 @@ describe('packagePurl', () => {
   it('is what packageurl-js makes, for any name in lower case', () => {
     const part = fc.stringMatching(/^[a-z0-9][a-z0-9._~-]{0,20}$/)
     const version = fc.stringMatching(/^[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{1,2}(-[a-zA-Z0-9.-]{1,8})?(\+[a-zA-Z0-9.-]{1,8})?$/)
-    const address = fc.string({ minLength: 1, unit: 'grapheme' }).map((text) => text.trim()).filter((text) => text !== '')
+    const address = fc
+      .string({ minLength: 1, unit: 'grapheme' })
+      .map((text) => text.trim())
+      .filter((text) => text !== '')
     fc.assert(
       fc.property(fc.option(part), part, version, fc.option(address), (scope, name, version, address) => {
         const qualifiers = address === null ? {} : { vcs_url: address, download_url: address }
@@ -163,8 +185,10 @@ describe('packagePurl', () => {
 
 describe('integrity', () => {
   const one = (integrity: string): LockedPackage['digests'] =>
-    readLockfile({ name: 'package-lock.json', text: JSON.stringify({ lockfileVersion: 3, packages: { 'node_modules/a': { version: '1.0.0', integrity } } }) }).packages[0]!
-      .digests
+    readLockfile({
+      name: 'package-lock.json',
+      text: JSON.stringify({ lockfileVersion: 3, packages: { 'node_modules/a': { version: '1.0.0', integrity } } }),
+    }).packages[0]!.digests
   const sha1 = `sha1-${Buffer.alloc(20, 1).toString('base64')}`
   const sha512 = `sha512-${Buffer.alloc(64, 2).toString('base64')}`
 
@@ -246,12 +270,16 @@ packages:
 describe('Yarn lockfiles', () => {
   it('of version 1 tell a scoped alias from its package', () => {
     const text = `# yarn lockfile v1\n\n\n"@my/alias@npm:@acme/scoped@^1.0.0", "@acme/scoped@^1.0.0":\n  version "1.2.0"\n  integrity ${scoped}\n`
-    expect(readLockfile({ name: 'yarn.lock', text }).packages).toMatchObject([{ name: '@acme/scoped', alias: '@my/alias', digests: { sha512: hex(scoped) } }])
+    expect(readLockfile({ name: 'yarn.lock', text }).packages).toMatchObject([
+      { name: '@acme/scoped', alias: '@my/alias', digests: { sha512: hex(scoped) } },
+    ])
   })
 
   it('of version 1 without integrity give the sha1 of the address', () => {
     const text = `# yarn lockfile v1\n\n\na@^1.0.0:\n  version "1.0.0"\n  resolved "https://registry.example/a/-/a-1.0.0.tgz#${'ab'.repeat(20)}"\n`
-    expect(readLockfile({ name: 'yarn.lock', text }).packages).toMatchObject([{ purl: 'pkg:npm/a@1.0.0', digests: { sha1: 'ab'.repeat(20) } }])
+    expect(readLockfile({ name: 'yarn.lock', text }).packages).toMatchObject([
+      { purl: 'pkg:npm/a@1.0.0', digests: { sha1: 'ab'.repeat(20) } },
+    ])
   })
 
   it('of later versions mark patched packages, and publish no checksum of Yarn’s own archives', () => {
@@ -289,11 +317,16 @@ describe('bun lockfiles', () => {
 
   it('name a short commit without claiming its digest', () => {
     const text = '{"lockfileVersion":1,"packages":{"g":["g@github:owner/g#abc1234",{},"owner-g-abc1234"],},}'
-    expect(readLockfile({ name: 'bun.lock', text }).packages).toMatchObject([{ uri: 'git+https://github.com/owner/g@abc1234', digests: {} }])
+    expect(readLockfile({ name: 'bun.lock', text }).packages).toMatchObject([
+      { uri: 'git+https://github.com/owner/g@abc1234', digests: {} },
+    ])
   })
 
   it('in binary form are refused with advice', () => {
-    expect(refusal(() => readLockfile('bun.lockb'))).toMatchObject({ code: 'E_UNSUPPORTED', problem: { fix: [expect.stringContaining('--save-text-lockfile')] } })
+    expect(refusal(() => readLockfile('bun.lockb'))).toMatchObject({
+      code: 'E_UNSUPPORTED',
+      problem: { fix: [expect.stringContaining('--save-text-lockfile')] },
+    })
   })
 })
 
@@ -321,8 +354,12 @@ describe('refusals', () => {
   })
 
   it('names that are members of every object are names like others', () => {
-    const text = '{"lockfileVersion":3,"packages":{"node_modules/__proto__":{"version":"1.0.0"},"node_modules/constructor":{"version":"2.0.0"}}}'
-    expect(readLockfile({ name: 'package-lock.json', text }).packages.map(({ purl }) => purl)).toEqual(['pkg:npm/__proto__@1.0.0', 'pkg:npm/constructor@2.0.0'])
+    const text =
+      '{"lockfileVersion":3,"packages":{"node_modules/__proto__":{"version":"1.0.0"},"node_modules/constructor":{"version":"2.0.0"}}}'
+    expect(readLockfile({ name: 'package-lock.json', text }).packages.map(({ purl }) => purl)).toEqual([
+      'pkg:npm/__proto__@1.0.0',
+      'pkg:npm/constructor@2.0.0',
+    ])
   })
 })
 

@@ -4,7 +4,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { closeServer, listen } from './registry.ts'
+import { answering, closeServer, listen } from './registry.ts'
 
 /** What the registry is to be like, and what it has; tests change both. */
 export interface FakeRegistry {
@@ -33,25 +33,31 @@ const digestOf = (bytes: Uint8Array): string => `sha256:${createHash('sha256').u
 /** Starts a registry with one repository, `team/app`. */
 export async function startOci(): Promise<FakeRegistry> {
   const fake: FakeRegistry = {
-    ...{ host: '', referrersApi: true, auth: 'none', page: 100, blobs: new Map(), manifests: new Map(), tags: new Map(), log: [] },
+    host: '',
+    referrersApi: true,
+    auth: 'none',
+    page: 100,
+    blobs: new Map(),
+    manifests: new Map(),
+    tags: new Map(),
+    log: [],
     close: () => closeServer(server),
   }
   const uploads = new Set<string>()
-  const server: Server = createServer(async (request, response) => {
-    const parts: Buffer[] = []
-    for await (const part of request) parts.push(part as Buffer)
-    response.on('finish', () => fake.log.push(`${request.method} ${request.url} ${response.statusCode}`))
-    if (fake.intercept?.(request, response) === true) return
-    const url = new URL(request.url ?? '/', `http://${fake.host}`)
-    if (url.pathname === '/token') return sendToken(request, response, url)
-    if (!isAllowed(fake, request)) return challenge(fake, response)
-    const [, kind = '', rest = ''] = /^\/v2\/team\/app\/(blobs|manifests|referrers)\/(.+)$/.exec(url.pathname) ?? []
-    const body = Buffer.concat(parts)
-    if (kind === 'blobs') blobs(fake, uploads, { request, response, url, rest, body })
-    else if (kind === 'manifests') manifests(fake, { request, response, rest, body })
-    else if (kind === 'referrers' && fake.referrersApi) referrers(fake, response, { digest: rest, url })
-    else send(response, 404)
-  })
+  const server: Server = createServer(
+    answering((request, response, body) => {
+      response.on('finish', () => fake.log.push(`${request.method} ${request.url} ${response.statusCode}`))
+      if (fake.intercept?.(request, response) === true) return
+      const url = new URL(request.url ?? '/', `http://${fake.host}`)
+      if (url.pathname === '/token') return sendToken(request, response, url)
+      if (!isAllowed(fake, request)) return challenge(fake, response)
+      const [, kind = '', rest = ''] = /^\/v2\/team\/app\/(blobs|manifests|referrers)\/(.+)$/.exec(url.pathname) ?? []
+      if (kind === 'blobs') blobs(fake, uploads, { request, response, url, rest, body })
+      else if (kind === 'manifests') manifests(fake, { request, response, rest, body })
+      else if (kind === 'referrers' && fake.referrersApi) referrers(fake, response, { digest: rest, url })
+      else send(response, 404)
+    }),
+  )
   fake.host = (await listen(server)).replace('http://', '')
   return fake
 }
@@ -78,7 +84,8 @@ function blobs(fake: FakeRegistry, uploads: Set<string>, { request, response, ur
   if (rest.startsWith('uploads/')) {
     const digest = url.searchParams.get('digest') ?? ''
     const known = uploads.delete(rest.slice('uploads/'.length))
-    if (request.method !== 'PUT' || !known || url.searchParams.get('state') !== 'abc' || digestOf(body) !== digest) return send(response, 400)
+    if (request.method !== 'PUT' || !known || url.searchParams.get('state') !== 'abc' || digestOf(body) !== digest)
+      return send(response, 400)
     fake.blobs.set(digest, body)
     return send(response, 201, { location: `/v2/team/app/blobs/${digest}` })
   }
@@ -97,7 +104,13 @@ function manifests(fake: FakeRegistry, { request, response, rest, body }: Exchan
     return void response.end(request.method === 'HEAD' ? undefined : found.bytes)
   }
   const digest = digestOf(body)
-  const manifest = JSON.parse(body.toString()) as { mediaType: string; config?: { digest: string }; layers?: { digest: string; size: number }[]; manifests?: { digest: string }[]; subject?: { digest: string } }
+  const manifest = JSON.parse(body.toString()) as {
+    mediaType: string
+    config?: { digest: string }
+    layers?: { digest: string; size: number }[]
+    manifests?: { digest: string }[]
+    subject?: { digest: string }
+  }
   const type = request.headers['content-type'] ?? ''
   if (rest.includes(':') && rest !== digest) return send(response, 400)
   if (manifest.mediaType !== type) return send(response, 400)
@@ -107,17 +120,25 @@ function manifests(fake: FakeRegistry, { request, response, rest, body }: Exchan
   if ((manifest.manifests ?? []).some((each) => !fake.manifests.has(each.digest))) return send(response, 400)
   fake.manifests.set(digest, { bytes: body, type })
   if (!rest.includes(':')) fake.tags.set(rest, digest)
-  send(response, 201, { location: `/v2/team/app/manifests/${digest}`, ...(fake.referrersApi && manifest.subject !== undefined ? { 'oci-subject': manifest.subject.digest } : {}) })
+  send(response, 201, {
+    location: `/v2/team/app/manifests/${digest}`,
+    ...(fake.referrersApi && manifest.subject !== undefined ? { 'oci-subject': manifest.subject.digest } : {}),
+  })
 }
 
 function referrers(fake: FakeRegistry, response: ServerResponse, { digest, url }: { digest: string; url: URL }): void {
   const all = [...fake.manifests].flatMap(([own, { bytes, type }]) => {
     const manifest = JSON.parse(bytes.toString()) as { subject?: { digest: string }; artifactType?: string; annotations?: object }
-    return manifest.subject?.digest === digest ? [{ mediaType: type, digest: own, size: bytes.length, artifactType: manifest.artifactType, annotations: manifest.annotations }] : []
+    return manifest.subject?.digest === digest
+      ? [{ mediaType: type, digest: own, size: bytes.length, artifactType: manifest.artifactType, annotations: manifest.annotations }]
+      : []
   })
   const from = Number(url.searchParams.get('from') ?? 0)
   const more = from + fake.page < all.length
-  const headers = { 'content-type': index, ...(more ? { link: `</v2/team/app/referrers/${digest}?from=${from + fake.page}>; rel="next"` } : {}) }
+  const headers = {
+    'content-type': index,
+    ...(more ? { link: `</v2/team/app/referrers/${digest}?from=${from + fake.page}>; rel="next"` } : {}),
+  }
   send(response, 200, headers, JSON.stringify({ schemaVersion: 2, mediaType: index, manifests: all.slice(from, from + fake.page) }))
 }
 

@@ -8,15 +8,21 @@ import { fulcioHandler, initializeCA, initializeCTLog, initializeTLog, initializ
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createLink, fromUtf8, generateKeyPair, importSigner, InTotoError, sign, utf8 } from 'intoto'
 import { packageProvenance, signKeyless, toBundle, verifyBundle, verifyKeyless, type KeylessSigning } from 'intoto-npm'
-import { closeServer, listen } from './registry.ts'
+import { answering, closeServer, listen } from './registry.ts'
 
 const sha256 = 'ab'.repeat(32)
 const link = createLink({ name: 'package', command: ['npm', 'pack'], products: { 'a-1.0.0.tgz': { sha256 } } })
-const statement = packageProvenance({ subject: { name: 'a', version: '1.0.0', sha256, sha512: 'cd'.repeat(64) }, link, client: 'npm/11.0.0', environment: {} })
+const statement = packageProvenance({
+  subject: { name: 'a', version: '1.0.0', sha256, sha512: 'cd'.repeat(64) },
+  link,
+  client: 'npm/11.0.0',
+  environment: {},
+})
 
 const workflow = 'https://github.com/acme/thing/.github/workflows/release.yml@refs/tags/v1'
 const issuer = 'https://token.issuer.example'
-const token = (claims: object): string => [{ alg: 'none' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.') + '.x'
+const token = (claims: object): string =>
+  [{ alg: 'none' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.') + '.x'
 const identityToken = token({ sub: workflow, iss: issuer, aud: 'sigstore', email: undefined, exp: 4_102_444_800 })
 
 let server: Server
@@ -26,7 +32,12 @@ let bundle: Uint8Array
 const requests: string[] = []
 const services = (): KeylessSigning => ({ identityToken, fulcioUrl: url, rekorUrl: url, tsaUrl: url, logEntry: 'intoto', timeout: 5_000 })
 const refused = async (run: () => unknown): Promise<InTotoError> => {
-  const error = await Promise.resolve().then(run).then(() => 'nothing was refused', (reason: unknown) => reason)
+  const error = await Promise.resolve()
+    .then(run)
+    .then(
+      () => 'nothing was refused',
+      (reason: unknown) => reason,
+    )
   expect(error).toBeInstanceOf(InTotoError)
   expect((error as InTotoError).message).not.toContain('\n')
   return error as InTotoError
@@ -38,16 +49,16 @@ beforeAll(async () => {
   const tlog = await initializeTLog('http://loopback', ecKeys())
   const tsa = await initializeTSA(ecKeys())
   const handlers = [fulcioHandler(ca), rekorHandler(tlog), tsaHandler(tsa)]
-  server = createServer(async (request, response) => {
-    requests.push(request.url ?? '')
-    const parts: Buffer[] = []
-    for await (const part of request) parts.push(part as Buffer)
-    const handler = handlers.find(({ path }) => request.url === path)
-    const answer = await handler?.fn(Buffer.concat(parts).toString())
-    response.writeHead(answer?.statusCode ?? 404, { 'content-type': answer?.contentType ?? 'text/plain' })
-    const body = answer?.response ?? 'not found'
-    response.end(typeof body === 'string' ? body : Buffer.from(body.buffer))
-  })
+  server = createServer(
+    answering(async (request, response, sent) => {
+      requests.push(request.url ?? '')
+      const handler = handlers.find(({ path }) => request.url === path)
+      const answer = await handler?.fn(sent.toString())
+      response.writeHead(answer?.statusCode ?? 404, { 'content-type': answer?.contentType ?? 'text/plain' })
+      const body = answer?.response ?? 'not found'
+      response.end(typeof body === 'string' ? body : Buffer.from(body.buffer))
+    }),
+  )
   url = await listen(server)
   const base64 = (bytes: ArrayBufferView): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
   const validFor = { start: '2020-01-01T00:00:00Z' }
@@ -81,7 +92,11 @@ function ecKeys() {
 }
 
 interface KeylessJson {
-  verificationMaterial: { certificate?: { rawBytes: string }; tlogEntries: { canonicalizedBody: string; integratedTime: string }[]; timestampVerificationData?: object }
+  verificationMaterial: {
+    certificate?: { rawBytes: string }
+    tlogEntries: { canonicalizedBody: string; integratedTime: string }[]
+    timestampVerificationData?: object
+  }
   dsseEnvelope: { payload: string; signatures: { sig: string }[] }
 }
 const changed = (change: (json: KeylessJson) => void): Uint8Array => {
@@ -122,13 +137,21 @@ describe('keyless', () => {
     ['an empty issuer', { issuer: '' }, 'E_CONFIG'],
     ['no trusted root', { trustedRoot: utf8('{') }, 'E_FORMAT'],
     ['something else as trusted root', { trustedRoot: utf8('[1]') }, 'E_FORMAT'],
-    ['an empty trusted root', { trustedRoot: utf8('{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}') }, 'E_SIGNATURE'],
+    [
+      'an empty trusted root',
+      { trustedRoot: utf8('{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}') },
+      'E_SIGNATURE',
+    ],
   ])('with %s is refused', async (_, other, code) => {
     expect((await refused(() => verifyKeyless(bundle, trust(other)))).code).toBe(code)
   })
 
   it.each<[string, (json: KeylessJson) => void]>([
-    ['another payload', (b) => (b.dsseEnvelope.payload = Buffer.from(JSON.stringify({ ...statement, predicateType: 'https://x.example/' })).toString('base64'))],
+    [
+      'another payload',
+      (b) =>
+        (b.dsseEnvelope.payload = Buffer.from(JSON.stringify({ ...statement, predicateType: 'https://x.example/' })).toString('base64')),
+    ],
     ['another signature', (b) => (b.dsseEnvelope.signatures[0]!.sig = Buffer.alloc(70, 1).toString('base64'))],
     ['no log entry', (b) => (b.verificationMaterial.tlogEntries = [])],
     ['a changed log entry', (b) => (b.verificationMaterial.tlogEntries[0]!.canonicalizedBody = Buffer.from('{}').toString('base64'))],
@@ -139,7 +162,10 @@ describe('keyless', () => {
   })
 
   it('a bundle of another authority is E_SIGNATURE', async () => {
-    const root = JSON.parse(fromUtf8(trustedRoot)) as { certificateAuthorities: { certChain: unknown }[]; timestampAuthorities: { certChain: unknown }[] }
+    const root = JSON.parse(fromUtf8(trustedRoot)) as {
+      certificateAuthorities: { certChain: unknown }[]
+      timestampAuthorities: { certChain: unknown }[]
+    }
     root.certificateAuthorities[0]!.certChain = root.timestampAuthorities[0]!.certChain
     expect((await refused(() => verifyKeyless(bundle, trust({ trustedRoot: utf8(JSON.stringify(root)) })))).code).toBe('E_SIGNATURE')
   })

@@ -22,7 +22,12 @@ const tgz = Buffer.from('bytes of a tarball')
 const sha256 = createHash('sha256').update(tgz).digest('hex')
 const sha512 = createHash('sha512').update(tgz).digest('hex')
 const subject = { name: '@acme/thing', version: '1.2.3', sha256, sha512 }
-const link = createLink({ name: 'package', command: ['npm', 'pack'], materials: { 'package.json': { sha256: 'ab'.repeat(32) } }, products: { 'acme-thing-1.2.3.tgz': { sha256 } } })
+const link = createLink({
+  name: 'package',
+  command: ['npm', 'pack'],
+  materials: { 'package.json': { sha256: 'ab'.repeat(32) } },
+  products: { 'acme-thing-1.2.3.tgz': { sha256 } },
+})
 const base: PackageProvenance = { subject, link, client: 'npm/11.19.1', environment: {} }
 const code = (run: () => unknown): string => {
   try {
@@ -86,7 +91,10 @@ describe('packageProvenance outside a hosted builder', () => {
           buildType: 'https://unplugin-in-toto.example/buildtypes/npm-pack/v1',
           externalParameters: { command: ['npm', 'pack'], workspace: 'packages/thing', client: 'npm' },
           internalParameters: { clientVersion: '11.19.1', node: 'v20.20.2' },
-          resolvedDependencies: [{ uri: 'git+https://host.example/thing.git@refs/heads/main', digest: { gitCommit: 'c'.repeat(40) } }, ...dependencies],
+          resolvedDependencies: [
+            { uri: 'git+https://host.example/thing.git@refs/heads/main', digest: { gitCommit: 'c'.repeat(40) } },
+            ...dependencies,
+          ],
         },
         runDetails: {
           builder: { id: 'https://unplugin-in-toto.example/builders/unhosted/v1', version: { 'intoto-npm': '0.1.0' } },
@@ -99,23 +107,33 @@ describe('packageProvenance outside a hosted builder', () => {
   })
 
   it('takes the packages of a lockfile', () => {
-    const lockfile = readLockfile({ name: 'package-lock.json', text: '{"lockfileVersion":3,"packages":{"node_modules/a":{"version":"1.0.0"}}}' })
+    const lockfile = readLockfile({
+      name: 'package-lock.json',
+      text: '{"lockfileVersion":3,"packages":{"node_modules/a":{"version":"1.0.0"}}}',
+    })
     const { predicate } = packageProvenance({ ...base, dependencies: lockfile.packages.map(resolvedDependency) })
     expect(predicate).toMatchObject({ buildDefinition: { resolvedDependencies: [{ uri: 'pkg:npm/a@1.0.0' }] } })
   })
 
-  it.each(['https://github.com/actions/runner/github-hosted', 'https://GitHub.com/actions/runner/self-hosted', 'http://x@www.github.com/anything'])(
-    'never names %s',
-    (builderId) => {
-      expect(code(() => packageProvenance({ ...base, builderId }))).toBe('E_CONFIG')
-    },
-  )
+  it.each([
+    'https://github.com/actions/runner/github-hosted',
+    'https://GitHub.com/actions/runner/self-hosted',
+    'http://x@www.github.com/anything',
+  ])('never names %s', (builderId) => {
+    expect(code(() => packageProvenance({ ...base, builderId }))).toBe('E_CONFIG')
+  })
 
   it('names the builder that it is told to', () => {
     const of = (o: Partial<PackageProvenance>): unknown => packageProvenance({ ...base, ...o }).predicate
-    expect(of({ builderId: 'https://ci.example/builder/v1' })).toMatchObject({ runDetails: { builder: { id: 'https://ci.example/builder/v1' } } })
-    expect(of({ builderId: 'https://github.company.example/x' })).toMatchObject({ runDetails: { builder: { id: 'https://github.company.example/x' } } })
-    expect(of({ environment: { GITHUB_ACTIONS: 'false', CI: 'true' } })).toMatchObject({ runDetails: { builder: { id: unhostedBuilderId } } })
+    expect(of({ builderId: 'https://ci.example/builder/v1' })).toMatchObject({
+      runDetails: { builder: { id: 'https://ci.example/builder/v1' } },
+    })
+    expect(of({ builderId: 'https://github.company.example/x' })).toMatchObject({
+      runDetails: { builder: { id: 'https://github.company.example/x' } },
+    })
+    expect(of({ environment: { GITHUB_ACTIONS: 'false', CI: 'true' } })).toMatchObject({
+      runDetails: { builder: { id: unhostedBuilderId } },
+    })
     expect(code(() => of({ builderId: 'me' }))).toBe('E_CONFIG')
   })
 
@@ -187,7 +205,15 @@ describe('verificationSummary', () => {
     layout: { signers: [{ keyid: 'aa' }] },
     steps: [
       {
-        ...{ name: 'build', kind: 'step', status: 'ok', threshold: 1, materials: 1, products: 1, command: [], rules: [], warnings: [] },
+        name: 'build',
+        kind: 'step',
+        status: 'ok',
+        threshold: 1,
+        materials: 1,
+        products: 1,
+        command: [],
+        rules: [],
+        warnings: [],
         links: [
           { file: '/home/canary/dist/build.4f3c9a1b.link', keyid: '4f3c9a1b', counted: true, format: 'dsse' },
           { file: 'in-toto/build.00000000.link', keyid: '00000000', counted: false, format: 'dsse' },
@@ -219,7 +245,11 @@ describe('verificationSummary', () => {
         resourceUri: 'pkg:npm/%40acme/thing@1.2.3',
         policy: { uri: `ni:///sha-256;${Buffer.from(layoutDigest, 'hex').toString('base64url')}`, digest: { sha256: layoutDigest } },
         inputAttestations: [
-          { name: 'build.4f3c9a1b.link', uri: `ni:///sha-256;${Buffer.from('2'.repeat(64), 'hex').toString('base64url')}`, digest: { sha256: '2'.repeat(64) } },
+          {
+            name: 'build.4f3c9a1b.link',
+            uri: `ni:///sha-256;${Buffer.from('2'.repeat(64), 'hex').toString('base64url')}`,
+            digest: { sha256: '2'.repeat(64) },
+          },
         ],
         verificationResult: 'PASSED',
         verifiedLevels: ['SLSA_BUILD_LEVEL_UNEVALUATED'],
@@ -233,7 +263,9 @@ describe('verificationSummary', () => {
   })
 
   it('lists the links of sublayouts too', () => {
-    const inner = report({ steps: [{ ...report().steps[0]!, links: [{ file: 'sub/x.11111111.link', keyid: '11111111', counted: true, format: 'dsse' }] }] })
+    const inner = report({
+      steps: [{ ...report().steps[0]!, links: [{ file: 'sub/x.11111111.link', keyid: '11111111', counted: true, format: 'dsse' }] }],
+    })
     const outer = report({ steps: [{ ...report().steps[0]!, sublayout: inner }] })
     expect(code(() => verificationSummary(input({ report: outer })))).toBe('E_CONFIG')
     const links = { ...input().links, 'sub/x.11111111.link': '3'.repeat(64) }

@@ -3,7 +3,7 @@
  * with peers, and one tarball that no registry lists. It answers what a client needs for an install and nothing else.
  */
 import { createHash } from 'node:crypto'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { packTar } from 'modern-tar'
@@ -39,7 +39,10 @@ export interface Registry {
 
 /** Bytes of a package's tarball, the same on every run. */
 export async function tarball(manifest: TinyPackage): Promise<Buffer> {
-  const files: Record<string, string> = { 'package.json': JSON.stringify(manifest), 'index.js': `export default '${manifest.name}@${manifest.version}'\n` }
+  const files: Record<string, string> = {
+    'package.json': JSON.stringify(manifest),
+    'index.js': `export default '${manifest.name}@${manifest.version}'\n`,
+  }
   if (manifest.name === 'outer') {
     files['node_modules/inner/package.json'] = '{"name":"inner","version":"1.0.0"}'
     files['node_modules/inner/index.js'] = 'export default "inner of outer"\n'
@@ -81,6 +84,21 @@ export async function listen(server: Server): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
+/** A listener that has the body before it answers; what it throws fails the request. */
+export function answering(
+  answer: (request: IncomingMessage, response: ServerResponse, body: Buffer) => void | Promise<void>,
+): RequestListener {
+  return (request, response) => {
+    const parts: Buffer[] = []
+    request.on('data', (part: Buffer) => parts.push(part))
+    request.on('end', () => {
+      Promise.resolve()
+        .then(() => answer(request, response, Buffer.concat(parts)))
+        .catch((error: unknown) => response.writeHead(599).end(String(error)))
+    })
+  }
+}
+
 /** Ends a server at once, whoever still holds a connection. */
 export async function closeServer(server: Server): Promise<void> {
   server.closeAllConnections()
@@ -91,11 +109,19 @@ function tarballPath({ name, version }: TinyPackage): string {
   return `/${name}/-/${name.split('/').at(-1)}-${version}.tgz`
 }
 
-function packument(name: string, versions: readonly TinyPackage[], served: { url: string; tarballs: ReadonlyMap<string, Buffer> }): unknown {
+function packument(
+  name: string,
+  versions: readonly TinyPackage[],
+  served: { url: string; tarballs: ReadonlyMap<string, Buffer> },
+): unknown {
   const described = versions.map((each) => {
     const bytes = served.tarballs.get(tarballPath(each)) ?? Buffer.alloc(0)
     const digest = (algorithm: string, form: 'hex' | 'base64'): string => createHash(algorithm).update(bytes).digest(form)
-    const dist = { tarball: served.url + tarballPath(each), integrity: `sha512-${digest('sha512', 'base64')}`, shasum: digest('sha1', 'hex') }
+    const dist = {
+      tarball: served.url + tarballPath(each),
+      integrity: `sha512-${digest('sha512', 'base64')}`,
+      shasum: digest('sha1', 'hex'),
+    }
     return [each.version, { ...each, dist }] as const
   })
   const time = Object.fromEntries(versions.map(({ version }) => [version, '2020-01-01T00:00:00.000Z']))

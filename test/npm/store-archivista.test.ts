@@ -1,6 +1,18 @@
 /** Evidence in Archivista: Statements go in, and the chain behind a tarball comes out, followed by materials, checked by content address. */
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createLink, decodeMetadata, generateKeyPair, importSigner, InTotoError, sign, toStatement, type Artifacts, type Metadata, type Problem, type Signer } from 'intoto'
+import {
+  createLink,
+  decodeMetadata,
+  generateKeyPair,
+  importSigner,
+  InTotoError,
+  sign,
+  toStatement,
+  type Artifacts,
+  type Metadata,
+  type Problem,
+  type Signer,
+} from 'intoto'
 import { openStore, packageProvenance, toBundle, writeLines, type EvidenceFile, type StoreOptions } from 'intoto-npm'
 import { gitoid, startArchivista, type FakeArchivista } from './archivista.ts'
 
@@ -13,7 +25,12 @@ const artifacts = (...names: string[]): Artifacts => Object.fromEntries(names.ma
 const subject = { sha256: hash('a-1.0.0.tgz') }
 const open = (o: StoreOptions = {}) => openStore(`archivista+${server.url}`, o)
 const refusal = async (run: () => unknown): Promise<InTotoError> => {
-  const error = await Promise.resolve().then(run).then(() => 'nothing was refused', (reason: unknown) => reason)
+  const error = await Promise.resolve()
+    .then(run)
+    .then(
+      () => 'nothing was refused',
+      (reason: unknown) => reason,
+    )
   expect(error).toBeInstanceOf(InTotoError)
   expect((error as InTotoError).message).not.toMatch(/\n|canary/)
   return error as InTotoError
@@ -27,7 +44,11 @@ const keyid8 = (signer: Signer): string => signer.key.keyid.slice(0, 8)
 beforeAll(async () => {
   alice = await importSigner((await generateKeyPair()).privatePem)
   mallory = await importSigner((await generateKeyPair()).privatePem)
-  chain = [await statement('source', [], ['src/a.js', 'LICENSE']), await statement('build', ['src/a.js'], ['dist/a.js']), await statement('package', ['dist/a.js', 'LICENSE'], ['a-1.0.0.tgz'])]
+  chain = [
+    await statement('source', [], ['src/a.js', 'LICENSE']),
+    await statement('build', ['src/a.js'], ['dist/a.js']),
+    await statement('package', ['dist/a.js', 'LICENSE'], ['a-1.0.0.tgz']),
+  ]
 })
 beforeEach(async () => {
   server = await startArchivista()
@@ -36,7 +57,10 @@ beforeEach(async () => {
 
 describe('push', () => {
   it('uploads Statements as they are', async () => {
-    const { stored, skipped } = await open().push(chain.map((each, i) => named(each, `${i}.intoto.jsonl`)), subject)
+    const { stored, skipped } = await open().push(
+      chain.map((each, i) => named(each, `${i}.intoto.jsonl`)),
+      subject,
+    )
     expect(skipped).toEqual([])
     expect(stored.map(({ reference }) => reference)).toEqual(chain.map(({ bytes }) => `archivista+${server.url}#${gitoid(bytes)}`))
     expect([...server.envelopes.values()].map(String)).toEqual(chain.map(({ bytes }) => Buffer.from(bytes).toString()))
@@ -52,7 +76,15 @@ describe('push', () => {
   it('says which files it cannot hold, and that it can hold none', async () => {
     const link = await sign(createLink({ name: 'build' }), [alice])
     const bundle = { name: 'x.sigstore.json', bytes: await toBundle(chain[0]!, alice.key) }
-    const { stored, skipped } = await open().push([named(link, 'build.c0ffee12.link'), named(chain[0]!, 'a.json'), bundle, { name: 'mixed.jsonl', bytes: writeLines([link, chain[1]!]) }], subject)
+    const { stored, skipped } = await open().push(
+      [
+        named(link, 'build.c0ffee12.link'),
+        named(chain[0]!, 'a.json'),
+        bundle,
+        { name: 'mixed.jsonl', bytes: writeLines([link, chain[1]!]) },
+      ],
+      subject,
+    )
     expect(stored.map(({ name }) => name)).toEqual(['a.json', 'mixed.jsonl'])
     expect(skipped.map(({ name }) => name)).toEqual(['build.c0ffee12.link', 'x.sigstore.json', 'mixed.jsonl'])
     const error = await refusal(() => open().push([named(link, 'build.c0ffee12.link')], subject))
@@ -70,14 +102,19 @@ describe('push', () => {
 
 describe('pull', () => {
   beforeEach(async () => {
-    await open().push(chain.map((each, i) => named(each, `${i}.json`)), subject)
+    await open().push(
+      chain.map((each, i) => named(each, `${i}.json`)),
+      subject,
+    )
   })
 
   it('finds what is about a tarball and follows its materials back to the source', async () => {
     const files = await open().pull(subject)
     expect(names(files)).toEqual(['build', 'package', 'source'].map((step) => `${step}.${keyid8(alice)}.link`))
     for (const { bytes } of files) expect(chain.map((each) => Buffer.from(each.bytes).toString())).toContain(Buffer.from(bytes).toString())
-    expect(names(await open().pull({ sha256: hash('dist/a.js') }))).toEqual(['build', 'source'].map((step) => `${step}.${keyid8(alice)}.link`))
+    expect(names(await open().pull({ sha256: hash('dist/a.js') }))).toEqual(
+      ['build', 'source'].map((step) => `${step}.${keyid8(alice)}.link`),
+    )
     expect(await open().pull({ sha256: hash('unknown') })).toEqual([])
   })
 
@@ -94,13 +131,18 @@ describe('pull', () => {
   it('keeps two links of one step and key apart', async () => {
     await open().push([named(await statement('build', ['src/a.js'], ['dist/a.js', 'dist/b.js']), 'b.json')], subject)
     const files = names(await open().pull(subject)).filter((name) => name.includes('build'))
-    expect(files.map((name) => name.replace(/^[0-9a-f]{16}\//, 'X/')).toSorted()).toEqual([`X/build.${keyid8(alice)}.link`, `build.${keyid8(alice)}.link`])
+    expect(files.map((name) => name.replace(/^[0-9a-f]{16}\//, 'X/')).toSorted()).toEqual([
+      `X/build.${keyid8(alice)}.link`,
+      `build.${keyid8(alice)}.link`,
+    ])
   })
 
   it('asks for given keys only, so that a stranger’s LICENSE leads nowhere', async () => {
     await open().push([named(await statement('source', [], ['LICENSE'], mallory), 'm.json')], subject)
     expect(names(await open().pull(subject))).toContain(`source.${keyid8(mallory)}.link`)
-    expect(names(await open().pull(subject, { keyids: [alice.key.keyid] }))).toEqual(['build', 'package', 'source'].map((step) => `${step}.${keyid8(alice)}.link`))
+    expect(names(await open().pull(subject, { keyids: [alice.key.keyid] }))).toEqual(
+      ['build', 'package', 'source'].map((step) => `${step}.${keyid8(alice)}.link`),
+    )
   })
 
   it('reads answers page by page', async () => {
@@ -110,7 +152,10 @@ describe('pull', () => {
   })
 
   it('ends, however statements lead in circles', async () => {
-    await open().push([named(await statement('x', ['one'], ['two']), 'x.json'), named(await statement('y', ['two'], ['one']), 'y.json')], subject)
+    await open().push(
+      [named(await statement('x', ['one'], ['two']), 'x.json'), named(await statement('y', ['two'], ['one']), 'y.json')],
+      subject,
+    )
     server.log.length = 0
     expect(await open().pull({ sha256: hash('one') })).toHaveLength(2)
     expect(server.log.filter((line) => line.includes('/query'))).toHaveLength(2)
@@ -118,12 +163,25 @@ describe('pull', () => {
 
   it('refuses bytes of another content address', async () => {
     server.tamper = (bytes) => Buffer.from(bytes.toString().replace('"sig":"', '"sig":"A'))
-    expect(await refusal(() => open().pull(subject))).toMatchObject({ code: 'E_IO', message: expect.stringContaining('another content address') })
+    expect(await refusal(() => open().pull(subject))).toMatchObject({
+      code: 'E_IO',
+      message: expect.stringContaining('another content address'),
+    })
   })
 
   it('passes over what is no Statement v1, with a word', async () => {
-    const old = { _type: 'https://in-toto.io/Statement/v0.1', subject: [{ name: 'a', digest: { sha256: subject.sha256 } }], predicateType: 'x' }
-    const bytes = Buffer.from(JSON.stringify({ payload: Buffer.from(JSON.stringify(old)).toString('base64'), payloadType: 'application/vnd.in-toto+json', signatures: [{ keyid: '', sig: 'AAAA' }] }))
+    const old = {
+      _type: 'https://in-toto.io/Statement/v0.1',
+      subject: [{ name: 'a', digest: { sha256: subject.sha256 } }],
+      predicateType: 'x',
+    }
+    const bytes = Buffer.from(
+      JSON.stringify({
+        payload: Buffer.from(JSON.stringify(old)).toString('base64'),
+        payloadType: 'application/vnd.in-toto+json',
+        signatures: [{ keyid: '', sig: 'AAAA' }],
+      }),
+    )
     server.envelopes.set(gitoid(bytes), bytes)
     const warnings: Problem[] = []
     expect(await open({ warn: (problem) => warnings.push(problem) }).pull(subject)).toHaveLength(3)
@@ -136,7 +194,8 @@ describe('pull', () => {
   })
 
   it('is bounded', async () => {
-    for (const limits of [{ files: 2 }, { fileBytes: 200 }, { totalBytes: 600 }]) expect((await refusal(() => open({ limits }).pull(subject))).code).toBe('E_IO')
+    for (const limits of [{ files: 2 }, { fileBytes: 200 }, { totalBytes: 600 }])
+      expect((await refusal(() => open({ limits }).pull(subject))).code).toBe('E_IO')
   })
 })
 
@@ -154,14 +213,20 @@ describe('servers', () => {
     expect(await open({ credentials: { token: 'canary-token' } }).pull(subject)).toHaveLength(1)
   })
 
-  it.each(['no json', '[]', '{}', '{"data":null,"errors":[{"message":"canary"}]}', '{"data":{"dsses":{"edges":{}}}}'])('that answer a query with %j are none', async (body) => {
-    const other: typeof fetch = async () => new Response(body)
-    expect((await refusal(() => open({ fetch: other }).pull(subject))).code).toBe('E_FORMAT')
-  })
+  it.each(['no json', '[]', '{}', '{"data":null,"errors":[{"message":"canary"}]}', '{"data":{"dsses":{"edges":{}}}}'])(
+    'that answer a query with %j are none',
+    async (body) => {
+      const other: typeof fetch = async () => new Response(body)
+      expect((await refusal(() => open({ fetch: other }).pull(subject))).code).toBe('E_FORMAT')
+    },
+  )
 
   it('that fail are told apart from none', async () => {
     const failing: typeof fetch = async () => new Response('canary: internals', { status: 500 })
-    expect(await refusal(() => open({ fetch: failing }).pull(subject))).toMatchObject({ code: 'E_IO', message: expect.stringContaining('status 500') })
+    expect(await refusal(() => open({ fetch: failing }).pull(subject))).toMatchObject({
+      code: 'E_IO',
+      message: expect.stringContaining('status 500'),
+    })
     expect((await refusal(() => open({ fetch: failing }).push([named(chain[0]!, 'a.json')], subject))).code).toBe('E_IO')
   })
 
@@ -169,10 +234,11 @@ describe('servers', () => {
     const asked: string[] = []
     const odd: typeof fetch = async (input) => {
       asked.push(String(input))
-      return new Response(JSON.stringify({ data: { dsses: { edges: [{ node: { gitoidSha256: '../../admin' } }, null, { node: null }, {}] } } }))
+      return new Response(
+        JSON.stringify({ data: { dsses: { edges: [{ node: { gitoidSha256: '../../admin' } }, null, { node: null }, {}] } } }),
+      )
     }
     expect(await open({ fetch: odd }).pull(subject)).toEqual([])
     expect(asked.every((url) => url.endsWith('/query'))).toBe(true)
   })
 })
-

@@ -12,9 +12,15 @@ const sha256 = 'ab'.repeat(32)
 const subject = { sha256, size: 1234 }
 const digestOf = (bytes: Uint8Array | string): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 const open = (o: StoreOptions = {}) => openStore(`oci://${oci.host}/team/app`, o)
-const texts = (list: readonly EvidenceFile[]): Record<string, string> => Object.fromEntries(list.map(({ name, bytes }) => [name, Buffer.from(bytes).toString()]))
+const texts = (list: readonly EvidenceFile[]): Record<string, string> =>
+  Object.fromEntries(list.map(({ name, bytes }) => [name, Buffer.from(bytes).toString()]))
 const refusal = async (run: () => unknown): Promise<InTotoError> => {
-  const error = await Promise.resolve().then(run).then(() => 'nothing was refused', (reason: unknown) => reason)
+  const error = await Promise.resolve()
+    .then(run)
+    .then(
+      () => 'nothing was refused',
+      (reason: unknown) => reason,
+    )
   expect(error).toBeInstanceOf(InTotoError)
   expect((error as InTotoError).message).not.toMatch(/\n|canary/)
   return error as InTotoError
@@ -79,7 +85,9 @@ describe.each([true, false])('with referrers API: %s', (referrersApi) => {
   it('writes artifacts as the image specification has them', async () => {
     await open().push(files, subject)
     const artifacts = manifests().filter((each) => each.subject !== undefined)
-    expect(artifacts.map(({ artifactType, layers }) => [layers?.[0]?.annotations?.['org.opencontainers.image.title'], artifactType])).toEqual([
+    expect(
+      artifacts.map(({ artifactType, layers }) => [layers?.[0]?.annotations?.['org.opencontainers.image.title'], artifactType]),
+    ).toEqual([
       ['package.c0ffee12.link', 'application/vnd.dsse.envelope.v1+json'],
       ['package.metablock.link', 'application/vnd.in-toto.metablock+json'],
       ['sub.c0ffee12/inner.c0ffee12.link', 'application/vnd.dsse.envelope.v1+json'],
@@ -124,14 +132,19 @@ it('says when the fallback list keeps nothing', async () => {
     response.writeHead(201).end()
     return true
   }
-  expect(await refusal(() => open().push(files, subject))).toMatchObject({ code: 'E_IO', message: expect.stringContaining('does not keep') })
+  expect(await refusal(() => open().push(files, subject))).toMatchObject({
+    code: 'E_IO',
+    message: expect.stringContaining('does not keep'),
+  })
 })
 
 describe('authentication', () => {
   it('basic', async () => {
     oci.auth = 'basic'
     expect(await refusal(() => open().push(files, subject))).toMatchObject({ code: 'E_IO', problem: { fix: ['give credentials for it'] } })
-    expect((await refusal(() => open({ credentials: { ...account, password: 'canary-wrong' } }).pull(subject))).problem.fix[0]).toContain('check the credentials')
+    expect((await refusal(() => open({ credentials: { ...account, password: 'canary-wrong' } }).pull(subject))).problem.fix[0]).toContain(
+      'check the credentials',
+    )
     await open({ credentials: account }).push(files, subject)
     expect(texts(await open({ credentials: account }).pull(subject))).toEqual(texts(files))
   })
@@ -171,19 +184,25 @@ describe('authentication', () => {
       response.writeHead(401, { 'www-authenticate': header }).end()
       return true
     }
-    expect(await refusal(() => open({ credentials: account, fetch: counted }).pull(subject))).toMatchObject({ code: 'E_IO', message: expect.stringContaining(message) })
+    expect(await refusal(() => open({ credentials: account, fetch: counted }).pull(subject))).toMatchObject({
+      code: 'E_IO',
+      message: expect.stringContaining(message),
+    })
     expect(new Set(asked)).toEqual(new Set([oci.host]))
   })
 
-  it.each(['{}', '{"token":1}', 'no json', '{"token":"a\\r\\nx: y"}'])('a token service that sends %j is no token service', async (body) => {
-    oci.auth = 'token'
-    oci.intercept = (request, response) => {
-      if (request.url?.startsWith('/token') !== true) return false
-      response.writeHead(200).end(body)
-      return true
-    }
-    expect((await refusal(() => open().pull(subject))).code).toBe('E_FORMAT')
-  })
+  it.each(['{}', '{"token":1}', 'no json', '{"token":"a\\r\\nx: y"}'])(
+    'a token service that sends %j is no token service',
+    async (body) => {
+      oci.auth = 'token'
+      oci.intercept = (request, response) => {
+        if (request.url?.startsWith('/token') !== true) return false
+        response.writeHead(200).end(body)
+        return true
+      }
+      expect((await refusal(() => open().pull(subject))).code).toBe('E_FORMAT')
+    },
+  )
 })
 
 describe('a registry that lies', () => {
@@ -221,7 +240,9 @@ describe('a registry that lies', () => {
       const manifest = { mediaType: type, digest, size: bytes.length }
       const gone = { mediaType: type, digest: digestOf('gone'), size: 4 }
       const junk = [null, 1, {}, { mediaType: type, digest: '../../etc', size: 1 }, { mediaType: type, digest, size: -1 }]
-      response.writeHead(200, { 'content-type': 'application/vnd.oci.image.index.v1+json' }).end(JSON.stringify({ manifests: [...junk, manifest, gone] }))
+      response
+        .writeHead(200, { 'content-type': 'application/vnd.oci.image.index.v1+json' })
+        .end(JSON.stringify({ manifests: [...junk, manifest, gone] }))
       return true
     }
     const warnings: Problem[] = []
@@ -233,8 +254,19 @@ describe('a registry that lies', () => {
     const put = (title: string, text: string): void => {
       const blob = Buffer.from(text)
       oci.blobs.set(digestOf(blob), blob)
-      const layer = { mediaType: 'application/vnd.dsse.envelope.v1+json', digest: digestOf(blob), size: blob.length, annotations: { 'org.opencontainers.image.title': title } }
-      const manifest = Buffer.from(JSON.stringify({ mediaType: 'application/vnd.oci.image.manifest.v1+json', layers: [layer], subject: { mediaType: 'x', digest: `sha256:${sha256}`, size: 0 } }))
+      const layer = {
+        mediaType: 'application/vnd.dsse.envelope.v1+json',
+        digest: digestOf(blob),
+        size: blob.length,
+        annotations: { 'org.opencontainers.image.title': title },
+      }
+      const manifest = Buffer.from(
+        JSON.stringify({
+          mediaType: 'application/vnd.oci.image.manifest.v1+json',
+          layers: [layer],
+          subject: { mediaType: 'x', digest: `sha256:${sha256}`, size: 0 },
+        }),
+      )
       oci.manifests.set(digestOf(manifest), { bytes: manifest, type: 'application/vnd.oci.image.manifest.v1+json' })
     }
     const names = ['../../evil', '/etc/passwd', '.npmrc', 'a\\b', '']
@@ -250,8 +282,13 @@ describe('a registry that lies', () => {
     await open().push(files, subject)
     for (const limits of [{ fileBytes: 100 }, { totalBytes: 1_000 }, { files: 3 }]) {
       oci.log.length = 0
-      expect(await refusal(() => open({ limits }).pull(subject))).toMatchObject({ code: 'E_IO', problem: { fix: [expect.stringContaining(Object.keys(limits)[0]!)] } })
-      const fetched = oci.log.filter((line) => line.startsWith('GET') && line.includes('/blobs/')).map((line) => oci.blobs.get(line.split(/\/blobs\/| /)[2]!)?.length ?? 0)
+      expect(await refusal(() => open({ limits }).pull(subject))).toMatchObject({
+        code: 'E_IO',
+        problem: { fix: [expect.stringContaining(Object.keys(limits)[0]!)] },
+      })
+      const fetched = oci.log
+        .filter((line) => line.startsWith('GET') && line.includes('/blobs/'))
+        .map((line) => oci.blobs.get(line.split(/\/blobs\/| /)[2]!)?.length ?? 0)
       expect(Math.max(0, ...fetched)).toBeLessThanOrEqual(limits.fileBytes ?? Number.MAX_SAFE_INTEGER)
       expect(fetched.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(limits.totalBytes ?? Number.MAX_SAFE_INTEGER)
       expect(fetched.length).toBeLessThanOrEqual(limits.files ?? Number.MAX_SAFE_INTEGER)
@@ -304,7 +341,9 @@ describe('a registry that lies', () => {
     const sbom = Buffer.from('{}')
     oci.blobs.set(digestOf(sbom), sbom)
     const manifest = {
-      ...{ mediaType: 'application/vnd.oci.image.manifest.v1+json', artifactType: 'application/spdx+json', subject: { mediaType: 'x', digest: `sha256:${sha256}`, size: 0 } },
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      artifactType: 'application/spdx+json',
+      subject: { mediaType: 'x', digest: `sha256:${sha256}`, size: 0 },
       layers: [{ mediaType: 'application/spdx+json', digest: digestOf(sbom), size: 2 }],
     }
     const { artifactType: _, ...untyped } = manifest
@@ -318,7 +357,11 @@ describe('a registry that lies', () => {
 })
 
 it('says when the registry refuses or fails', async () => {
-  for (const [status, words] of [[403, 'refused'], [404, 'not there'], [500, 'status 500']] as const) {
+  for (const [status, words] of [
+    [403, 'refused'],
+    [404, 'not there'],
+    [500, 'status 500'],
+  ] as const) {
     oci.intercept = (request, response) => {
       if (request.method !== 'POST') return false
       response.writeHead(status).end('canary: what a server says is not repeated')

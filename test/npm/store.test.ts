@@ -11,19 +11,41 @@ import { closeServer, listen } from './registry.ts'
 const subject = { sha256: 'ab'.repeat(32) }
 const file = (name: string, text = name): EvidenceFile => ({ name, bytes: utf8(text) })
 const refusal = async (run: () => unknown): Promise<InTotoError> => {
-  const error = await Promise.resolve().then(run).then(() => 'nothing was refused', (reason: unknown) => reason)
+  const error = await Promise.resolve()
+    .then(run)
+    .then(
+      () => 'nothing was refused',
+      (reason: unknown) => reason,
+    )
   expect(error).toBeInstanceOf(InTotoError)
   expect((error as InTotoError).message).not.toContain('\n')
   return error as InTotoError
 }
-const texts = (files: readonly EvidenceFile[]): Record<string, string> => Object.fromEntries(files.map(({ name, bytes }) => [name, Buffer.from(bytes).toString()]))
+const texts = (files: readonly EvidenceFile[]): Record<string, string> =>
+  Object.fromEntries(files.map(({ name, bytes }) => [name, Buffer.from(bytes).toString()]))
 
 describe('openStore', () => {
   it.each([
-    ...['', 'dir:', 'evidence', 's3://bucket', 'https://host.example', 'oci://', 'oci://host.example', 'oci://host.example/', 'oci://host.example/UPPER'],
-    ...['oci://host.example/team/app:latest', 'oci://host.example/team/../app', 'oci://host.example/team/app@sha256:00', 'oci://alice:s3cret@host.example/app'],
-    ...['oci://alice@host.example/app', 'archivista+ftp://host.example', 'archivista+https://', 'archivista+https://alice:s3cret@host.example', 'archivista+http://host.example'],
-    ...['archivista+http://127.0.0.1.example', 'archivista+http://10.0.0.1'],
+    '',
+    'dir:',
+    'evidence',
+    's3://bucket',
+    'https://host.example',
+    'oci://',
+    'oci://host.example',
+    'oci://host.example/',
+    'oci://host.example/UPPER',
+    'oci://host.example/team/app:latest',
+    'oci://host.example/team/../app',
+    'oci://host.example/team/app@sha256:00',
+    'oci://alice:s3cret@host.example/app',
+    'oci://alice@host.example/app',
+    'archivista+ftp://host.example',
+    'archivista+https://',
+    'archivista+https://alice:s3cret@host.example',
+    'archivista+http://host.example',
+    'archivista+http://127.0.0.1.example',
+    'archivista+http://10.0.0.1',
   ])('refuses %j, and prints no password', async (reference) => {
     const error = await refusal(() => openStore(reference))
     expect(error.code).toBe('E_CONFIG')
@@ -31,28 +53,58 @@ describe('openStore', () => {
     expect(JSON.stringify(error.problem)).not.toContain('s3cret')
   })
 
-  it.each(['dir:evidence', 'oci://registry.example/team/app', 'oci://127.0.0.1:5000/app', 'archivista+https://a.example/base', 'archivista+http://localhost:8082'])(
-    'takes %s, and asks nobody yet',
-    (reference) => {
-      const refuse = (): never => {
-        throw new Error('asked')
-      }
-      expect(openStore(reference, { fetch: refuse }).reference).toBe(reference)
-    },
-  )
+  it.each([
+    'dir:evidence',
+    'oci://registry.example/team/app',
+    'oci://127.0.0.1:5000/app',
+    'archivista+https://a.example/base',
+    'archivista+http://localhost:8082',
+  ])('takes %s, and asks nobody yet', (reference) => {
+    const refuse = (): never => {
+      throw new Error('asked')
+    }
+    expect(openStore(reference, { fetch: refuse }).reference).toBe(reference)
+  })
 })
 
 describe('isSafeName', () => {
-  it.each(['build.c0ffee12.link', 'a/b/c.link', 'root.layout', 'owner.pub', 'post-commit.00000000.link', 'with space.link', '_x', '@acme/thing.link'])('%s may be written', (name) => {
+  it.each([
+    'build.c0ffee12.link',
+    'a/b/c.link',
+    'root.layout',
+    'owner.pub',
+    'post-commit.00000000.link',
+    'with space.link',
+    '_x',
+    '@acme/thing.link',
+  ])('%s may be written', (name) => {
     expect(isSafeName(name)).toBe(true)
   })
 
-  it.each(['', '/etc/passwd', '../x', 'a/../b', 'a//b', './a', 'a/', '.npmrc', 'a/.git/config', 'C:\\x', 'a\\b', 'a:b', 'a\0b', 'a\nb', 'x.', 'x ', `${'a'.repeat(201)}`, 'a/'.repeat(20) + 'b', '\u202egpj.link', '-'.repeat(600)])(
-    '%j may not',
-    (name) => {
-      expect(isSafeName(name)).toBe(false)
-    },
-  )
+  it.each([
+    '',
+    '/etc/passwd',
+    '../x',
+    'a/../b',
+    'a//b',
+    './a',
+    'a/',
+    '.npmrc',
+    'a/.git/config',
+    'C:\\x',
+    'a\\b',
+    'a:b',
+    'a\0b',
+    'a\nb',
+    'x.',
+    'x ',
+    'a'.repeat(201),
+    'a/'.repeat(20) + 'b',
+    '\u202egpj.link',
+    '-'.repeat(600),
+  ])('%j may not', (name) => {
+    expect(isSafeName(name)).toBe(false)
+  })
 })
 
 describe('dir:', () => {
@@ -110,7 +162,8 @@ describe('dir:', () => {
   it('refuses names and digests that lead elsewhere', async () => {
     const { path, store: folder } = store()
     for (const name of ['../x', '/x', '.x']) expect((await refusal(() => folder.push([file(name)], subject))).code).toBe('E_CONFIG')
-    for (const sha256 of ['', '../..', 'AB'.repeat(32), 'ab']) expect((await refusal(() => folder.push([file('a')], { sha256 }))).code).toBe('E_CONFIG')
+    for (const sha256 of ['', '../..', 'AB'.repeat(32), 'ab'])
+      expect((await refusal(() => folder.push([file('a')], { sha256 }))).code).toBe('E_CONFIG')
     expect((await refusal(() => folder.pull({ sha256: '../x' }))).code).toBe('E_CONFIG')
     expect(existsSync(path)).toBe(false)
   })
@@ -142,7 +195,10 @@ describe('requests', () => {
       response.writeHead(200, { 'content-type': 'application/json' })
       response.write('{')
     })
-    expect(await refusal(() => pull(dripping, { timeout: 200 }))).toMatchObject({ code: 'E_IO', message: expect.stringContaining('in time') })
+    expect(await refusal(() => pull(dripping, { timeout: 200 }))).toMatchObject({
+      code: 'E_IO',
+      message: expect.stringContaining('in time'),
+    })
     const closed = createServer()
     const nobody = (await listen(closed)).replace('http://', '')
     await new Promise((done) => closed.close(done))
@@ -183,7 +239,13 @@ describe('requests', () => {
     expect(await refusal(() => pull(loop))).toMatchObject({ code: 'E_IO', message: expect.stringContaining('without end') })
   })
 
-  it.each(['http://evil.example/list', 'ftp://evil.example/', 'https://alice:x@evil.example/', 'http://[::ffff:127.0.0.1]/', '//evil.example/x'])('do not follow a redirect to %s', async (location) => {
+  it.each([
+    'http://evil.example/list',
+    'ftp://evil.example/',
+    'https://alice:x@evil.example/',
+    'http://[::ffff:127.0.0.1]/',
+    '//evil.example/x',
+  ])('do not follow a redirect to %s', async (location) => {
     const asked: string[] = []
     const counted: typeof fetch = (input, init) => {
       asked.push(String(input instanceof URL ? input.host : input))
@@ -200,7 +262,10 @@ describe('requests', () => {
       asked.push(new URL(String(input)).host)
       return new Response(null, { status: 302, headers: { location: 'http://127.0.0.1:1/metadata' } })
     }
-    expect(await refusal(() => pull('registry.example', { fetch: far }))).toMatchObject({ code: 'E_IO', message: expect.stringContaining('this machine') })
+    expect(await refusal(() => pull('registry.example', { fetch: far }))).toMatchObject({
+      code: 'E_IO',
+      message: expect.stringContaining('this machine'),
+    })
     expect(asked).toEqual(['registry.example'])
   })
 })

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { fromUtf8 } from '../encoding/bytes.ts'
 import { InTotoError, problem, type Problem } from '../errors.ts'
 import { importKey, type Key } from '../keys/key.ts'
-import { importSigner, importSignerSync, type Signer } from '../keys/signer.ts'
+import { importSigner, importSignerSync, type Signer, type SignerOptions } from '../keys/signer.ts'
 import { printable } from './fault.ts'
 import { readMetadataFile } from './read.ts'
 
@@ -21,6 +21,8 @@ export interface LoadOptions {
   env?: NodeJS.ProcessEnv
   /** Receives a warning when others than the owner can read the key file. */
   warn?: (problem: Problem) => void
+  /** Another scheme than the key type's own: see `SignerOptions`. */
+  scheme?: string
 }
 
 /** Where a signing key may come from, in order. */
@@ -55,9 +57,9 @@ const taken = new WeakMap<object, Map<string, string>>()
  * @throws InTotoError E_KEY: absent, unreadable, not a private key, wrong or missing password
  */
 export async function loadSigner(ref: string, o: LoadOptions = {}): Promise<Signer> {
-  const { pem, password } = privateKey(ref, o)
+  const { pem, options } = privateKey(ref, o)
   try {
-    return await importSigner(pem, password)
+    return await importSigner(pem, options)
   } catch (error) {
     throw keyFault(error, 'signing key', ref)
   }
@@ -65,9 +67,9 @@ export async function loadSigner(ref: string, o: LoadOptions = {}): Promise<Sign
 
 /** The same for where nothing can be awaited; the signer has `signSync`. */
 export function loadSignerSync(ref: string, o: LoadOptions = {}): Signer {
-  const { pem, password } = privateKey(ref, o)
+  const { pem, options } = privateKey(ref, o)
   try {
-    return importSignerSync(pem, password)
+    return importSignerSync(pem, options)
   } catch (error) {
     throw keyFault(error, 'signing key', ref)
   }
@@ -123,11 +125,11 @@ function takeVariable(name: string, env: NodeJS.ProcessEnv): string | undefined 
   return values.get(name)
 }
 
-function privateKey(ref: string, o: LoadOptions): { pem: string; password: { password?: string } } {
+function privateKey(ref: string, o: LoadOptions): { pem: string; options: SignerOptions } {
   const env = o.env ?? process.env
   const pem = ref.startsWith('env:') ? fromVariable(ref.slice('env:'.length), env) : fromFile(ref, o.warn)
-  if (!/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem)) return { pem, password: {} }
-  return { pem, password: { password: o.password ?? passwordFrom(env, ref) } }
+  if (!/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem)) return { pem, options: { scheme: o.scheme } }
+  return { pem, options: { scheme: o.scheme, password: o.password ?? passwordFrom(env, ref) } }
 }
 
 function passwordFrom(env: NodeJS.ProcessEnv, ref: string): string {

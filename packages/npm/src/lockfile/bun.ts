@@ -2,7 +2,7 @@
  * Bun's text lockfile, `bun.lock` of versions 0 to 2. `readLockfile` calls it. Entries are lists whose shape depends on where a package comes
  * from, so that the integrity is found by its form, not by its place.
  */
-import { isRecord, lockedPackage, splitName, textOf, type LockedPackage, type Lockfile } from './entry.ts'
+import { isRecord, lockedPackage, splitName, textOf, versionOf, type LockedPackage, type Lockfile } from './entry.ts'
 import { originOf } from './origin.ts'
 
 /** Packages of a bun lockfile. */
@@ -26,7 +26,10 @@ export function readBun(value: unknown, file: string): Lockfile {
         name,
         version: origin === undefined ? rest : undefined,
         origin,
-        integrity: entry.slice(1).map(textOf).find((text) => text !== undefined && /^sha\d+-/.test(text)),
+        integrity: entry
+          .slice(1)
+          .map(textOf)
+          .find((text) => text !== undefined && /^sha\d+-/.test(text)),
         resolved: origin === undefined && entry[1] !== '' ? registryAddress(entry[1]) : undefined,
         alias: usedName(key),
         bundled: facts['bundled'] === true,
@@ -34,7 +37,7 @@ export function readBun(value: unknown, file: string): Lockfile {
       }),
     )
   }
-  return { format: 'bun', formatVersion: String(lock['lockfileVersion'] ?? ''), file, packages, projects }
+  return { format: 'bun', formatVersion: versionOf(lock['lockfileVersion'], ''), file, packages, projects }
 }
 
 function registryAddress(value: unknown): string | undefined {

@@ -147,7 +147,9 @@ class Search {
 
   /** The entry of this name and version, wherever it lies; none when entries differ in what they pin. */
   private named(name: string, version: string): LockedPackage | undefined {
-    return this.only(name, (each) => each.version !== '' && sameVersion(each.version, version)) ?? this.only(name, (each) => each.version === '')
+    return (
+      this.only(name, (each) => each.version !== '' && sameVersion(each.version, version)) ?? this.only(name, (each) => each.version === '')
+    )
   }
 
   /** The one entry of this name that fits. Berry lists a patched package beside the plain one and installs the former. */
@@ -156,7 +158,9 @@ class Search {
     const patched = all.filter((each) => each.patched === true)
     const found = patched.length > 0 ? patched : all
     const [first] = found
-    return found.every((each) => each.uri === first?.uri && JSON.stringify(each.digests) === JSON.stringify(first.digests)) ? first : undefined
+    return found.every((each) => each.uri === first?.uri && JSON.stringify(each.digests) === JSON.stringify(first.digests))
+      ? first
+      : undefined
   }
 
   private manifest(folder: string): Manifest | undefined {
@@ -193,7 +197,10 @@ function sameVersion(a: string, b: string): boolean {
 }
 
 function plainVersion(version: string): string {
-  return version.trim().replace(/^[v=]+/, '').replace(/\+.*$/, '')
+  return version
+    .trim()
+    .replace(/^[v=]+/, '')
+    .replace(/\+.*$/, '')
 }
 
 /** Backslashes separate only in paths that are Windows' own; elsewhere they are letters. */

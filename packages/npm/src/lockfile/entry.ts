@@ -112,6 +112,11 @@ export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
+/** A version of a format, which clients write as a number or a text. */
+export function versionOf(value: unknown, otherwise: string): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : otherwise
+}
+
 /** Members of a value if it is an object; none otherwise. */
 export function membersOf(value: unknown): [name: string, value: Record<string, unknown>][] {
   return isRecord(value) ? Object.entries(value).filter((member): member is [string, Record<string, unknown>] => isRecord(member[1])) : []

@@ -30,13 +30,19 @@ export function packageFolder(file: string): PackageFolder | 'none' | undefined 
   const offset = rooted.length - file.length
   const inside = rooted.slice(at + marker.length).split('/')
   const path = (parts: number): string => rooted.slice(offset, at + marker.length + inside.slice(0, parts).join('/').length)
-  if (inside[0] === '.store' && inside[2] === 'package' && inside.length > 3) return { path: path(3), ...slugVersion(inside[1] ?? '', undefined) }
+  if (inside[0] === '.store' && inside[2] === 'package' && inside.length > 3)
+    return { path: path(3), ...slugVersion(inside[1] ?? '', undefined) }
   const parts = inside[0]?.startsWith('@') ? 2 : 1
   if (inside.length <= parts || inside[0]?.startsWith('.') || inside[0] === '') return 'none'
   const used = inside.slice(0, parts).join('/')
   const before = rooted.slice(offset, at + 1).replace(/\/$/, '')
   const parent = parentOf(before)
-  return { path: path(parts), used, ...hintOf(before.slice(before.lastIndexOf('/') + 1), used), ...(parent === undefined ? {} : { parent }) }
+  return {
+    path: path(parts),
+    used,
+    ...hintOf(before.slice(before.lastIndexOf('/') + 1), used),
+    ...(parent === undefined ? {} : { parent }),
+  }
 }
 
 /** The folder that holds this node_modules, if it is itself a package folder and nothing else. */

@@ -41,16 +41,36 @@ const traces: Readonly<Record<string, readonly string[]>> = {
 export function readLockfile(file: string | LockfileText): Lockfile {
   const path = typeof file === 'string' ? file : file.name
   const name = win32.basename(path) // knows both separators
-  if (name === 'bun.lockb') throw unsupported(path, 'the binary format has no description', 'run "bun install --save-text-lockfile" and commit bun.lock')
+  if (name === 'bun.lockb')
+    throw unsupported(path, 'the binary format has no description', 'run "bun install --save-text-lockfile" and commit bun.lock')
   const known = name === '.package-lock.json' || names.some((each) => each === name)
   if (!known) throw unsupported(path, 'no client gives its lockfile this name', `name one of ${names.join(', ')}`)
   const text = (typeof file === 'string' ? decode(readMetadataFile(file), path) : file.text).replace(/^\ufeff/, '')
   if (/^<{7} /m.test(text)) throw malformed(path, 'it holds conflict markers of a merge')
-  if (name === 'pnpm-lock.yaml') return readPnpm(parsed(path, () => parseYAML(text, { maxAliases: 0 })), path)
-  if (name === 'bun.lock') return readBun(parsed(path, () => parseJSONC(text, { allowTrailingComma: true })), path)
-  if (name !== 'yarn.lock') return readNpm(parsed(path, () => JSON.parse(text) as unknown), path)
-  if (/^__metadata:/m.test(text)) return readBerry(parsed(path, () => parseYAML(text, { maxAliases: 0 })), path)
-  return readYarn(parsed(path, () => yarnParser()(text).object as unknown), path)
+  if (name === 'pnpm-lock.yaml')
+    return readPnpm(
+      parsed(path, () => parseYAML(text, { maxAliases: 0 })),
+      path,
+    )
+  if (name === 'bun.lock')
+    return readBun(
+      parsed(path, () => parseJSONC(text, { allowTrailingComma: true })),
+      path,
+    )
+  if (name !== 'yarn.lock')
+    return readNpm(
+      parsed(path, () => JSON.parse(text) as unknown),
+      path,
+    )
+  if (/^__metadata:/m.test(text))
+    return readBerry(
+      parsed(path, () => parseYAML(text, { maxAliases: 0 })),
+      path,
+    )
+  return readYarn(
+    parsed(path, () => yarnParser()(text).object),
+    path,
+  )
 }
 
 /**

@@ -2,7 +2,7 @@
  * npm's lockfiles: `package-lock.json` and `npm-shrinkwrap.json` of versions 2 and 3, and the hidden one in node_modules. `readLockfile` calls it.
  * It reads `packages`, which names folders, and never the older `dependencies`, which does not.
  */
-import { isRecord, lockedPackage, membersOf, textOf, type LockedPackage, type Lockfile } from './entry.ts'
+import { isRecord, lockedPackage, membersOf, textOf, versionOf, type LockedPackage, type Lockfile } from './entry.ts'
 import { originOf, type Origin } from './origin.ts'
 import { unsupported } from './refusal.ts'
 
@@ -14,9 +14,13 @@ const marker = 'node_modules/'
  */
 export function readNpm(value: unknown, file: string): Lockfile {
   const lock = isRecord(value) ? value : {}
-  const formatVersion = String(lock['lockfileVersion'] ?? 1)
+  const formatVersion = versionOf(lock['lockfileVersion'], '1')
   if (!isRecord(lock['packages'])) {
-    throw unsupported(file, `lockfile version ${formatVersion} does not say which package lies where`, 'run "npm install --lockfile-version 3 --package-lock-only"')
+    throw unsupported(
+      file,
+      `lockfile version ${formatVersion} does not say which package lies where`,
+      'run "npm install --lockfile-version 3 --package-lock-only"',
+    )
   }
   const members = membersOf(lock['packages'])
   const requested = requestedAddresses(members.map(([, member]) => member))
@@ -61,7 +65,8 @@ function requestedAddresses(members: readonly Record<string, unknown>[]): Readon
   for (const member of members) {
     for (const kind of ['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies']) {
       const wanted = member[kind]
-      if (isRecord(wanted)) for (const range of Object.values(wanted)) if (typeof range === 'string' && /^https?:/.test(range)) addresses.add(range)
+      if (isRecord(wanted))
+        for (const range of Object.values(wanted)) if (typeof range === 'string' && /^https?:/.test(range)) addresses.add(range)
     }
   }
   return addresses

@@ -44,7 +44,11 @@ function webOrigin(reference: string): Origin {
 function gitOrigin(reference: string): Origin {
   const at = reference.indexOf('#')
   const fragment = at < 0 ? '' : reference.slice(at + 1)
-  const ref = fragment.split('&').map((part) => part.replace(/^commit[=:]/, '')).find((part) => commitForm.test(part)) ?? fragment
+  const ref =
+    fragment
+      .split('&')
+      .map((part) => part.replace(/^commit[=:]/, ''))
+      .find((part) => commitForm.test(part)) ?? fragment
   const uri = withoutSecrets(at < 0 ? reference : reference.slice(0, at))
   const commit = commitForm.test(ref) ? { commit: ref } : {}
   return { kind: 'git', uri: ref === '' ? uri : `${uri}@${encodeURI(ref)}`, ...commit }
@@ -61,6 +65,9 @@ function withoutSecrets(address: string): string {
 
 /** Without a fragment or "./"; of an absolute path only the last part, which tells nothing about the machine. */
 function relativePath(path: string): string {
-  const plain = path.replace(/#.*$/s, '').replaceAll('\\', '/').replace(/^(?:\.\/)+/, '')
+  const plain = path
+    .replace(/#.*$/s, '')
+    .replaceAll('\\', '/')
+    .replace(/^(?:\.\/)+/, '')
   return /^(?:\/|[A-Za-z]:|~)/.test(plain) ? plain.slice(plain.lastIndexOf('/') + 1) : plain
 }

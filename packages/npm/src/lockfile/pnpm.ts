@@ -2,7 +2,7 @@
  * pnpm's lockfile, `pnpm-lock.yaml` of versions 6 and 9 (pnpm 8 to 11). `readLockfile` calls it. Keys carry the peers that a package was linked
  * with, which say nothing about its bytes and are dropped.
  */
-import { isRecord, lockedPackage, membersOf, splitName, textOf, type LockedPackage, type Lockfile } from './entry.ts'
+import { isRecord, lockedPackage, membersOf, splitName, textOf, versionOf, type LockedPackage, type Lockfile } from './entry.ts'
 import { originOf, type Origin } from './origin.ts'
 import { unsupported } from './refusal.ts'
 
@@ -12,10 +12,14 @@ import { unsupported } from './refusal.ts'
  */
 export function readPnpm(value: unknown, file: string): Lockfile {
   const lock = isRecord(value) ? value : {}
-  const formatVersion = String(lock['lockfileVersion'] ?? 'of no version')
+  const formatVersion = versionOf(lock['lockfileVersion'], 'unknown')
   const major = Number.parseInt(formatVersion, 10)
   if (major !== 6 && major !== 9) {
-    throw unsupported(file, `pnpm lockfile version ${formatVersion} is not known`, 'let pnpm 8 or later write it again ("pnpm install --lockfile-only")')
+    throw unsupported(
+      file,
+      `pnpm lockfile version ${formatVersion} is not known`,
+      'let pnpm 8 or later write it again ("pnpm install --lockfile-only")',
+    )
   }
   const snapshots = new Map<string, { optional: boolean; patched: boolean }>()
   for (const [key, member] of membersOf(lock['snapshots'])) {
@@ -28,7 +32,10 @@ export function readPnpm(value: unknown, file: string): Lockfile {
     const bare = withoutPeers(key)
     if (bare.includes('@runtime:')) continue // a Node, Deno or Bun to run scripts with
     const snapshot = snapshots.get(bare)
-    const locked = readPackage(bare, member, { optional: snapshot?.optional ?? member['optional'] === true, patched: snapshot?.patched ?? isPatched(key) })
+    const locked = readPackage(bare, member, {
+      optional: snapshot?.optional ?? member['optional'] === true,
+      patched: snapshot?.patched ?? isPatched(key),
+    })
     const known = byUri.get(locked.uri)
     // version 6 repeats a package for every set of peers
     if (known === undefined) byUri.set(locked.uri, locked)
@@ -54,7 +61,12 @@ function readPackage(key: string, member: Record<string, unknown>, flags: { opti
 
 /** undefined for what comes from a registry. A tarball's address alone is no sign of another origin: some registries need it spelled out. */
 function originFrom(resolution: Record<string, unknown>, rest: string): Origin | undefined {
-  const [repository, commit, folder, tarball] = [resolution['repo'], resolution['commit'], resolution['directory'], resolution['tarball']].map(textOf)
+  const [repository, commit, folder, tarball] = [
+    resolution['repo'],
+    resolution['commit'],
+    resolution['directory'],
+    resolution['tarball'],
+  ].map(textOf)
   if (repository !== undefined) return originOf(`git+${repository.replace(/^git\+/, '')}#${commit ?? ''}`)
   if (folder !== undefined) return originOf(`file:${folder}`)
   if (/^\d+\.\d+\.\d+/.test(rest)) return undefined

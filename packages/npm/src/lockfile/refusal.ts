@@ -9,5 +9,8 @@ export function unsupported(file: string, reason: string, fix: string): InTotoEr
 /** A lockfile that is not in its format. `cause` is kept for debugging and stays out of the message, since parsers quote what they read. */
 export function malformed(file: string, reason: string, cause?: unknown): InTotoError {
   const fix = 'let the package manager write it again (its install command), or restore it from version control'
-  return new InTotoError({ code: 'E_FORMAT', message: `cannot read lockfile ${file}: ${reason}`, file, fix }, cause === undefined ? {} : { cause })
+  return new InTotoError(
+    { code: 'E_FORMAT', message: `cannot read lockfile ${file}: ${reason}`, file, fix },
+    cause === undefined ? {} : { cause },
+  )
 }

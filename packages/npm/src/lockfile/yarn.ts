@@ -2,7 +2,7 @@
  * Yarn's lockfiles, both called `yarn.lock`: version 1 in a format of its own, later ones ("berry") in YAML. `readLockfile` calls it.
  * Berry's `checksum` is of the archive that Yarn itself makes, not of the registry's tarball, and never leaves this file.
  */
-import { isRecord, lockedPackage, membersOf, splitName, textOf, type LockedPackage, type Lockfile } from './entry.ts'
+import { isRecord, lockedPackage, membersOf, splitName, textOf, versionOf, type LockedPackage, type Lockfile } from './entry.ts'
 import { originOf } from './origin.ts'
 
 /** Packages of a Yarn 1 lockfile, parsed: `alias@npm:name@range` keys to entries, one entry under several keys. */
@@ -24,7 +24,10 @@ function readPackage(key: { name: string; used: string; wanted: string }, member
   const wanted = originOf(key.wanted)
   const origin = wanted === undefined ? undefined : (originOf(resolved ?? key.wanted) ?? wanted)
   // before integrity there was only the fragment
-  const fragment = origin?.kind !== 'git' && sha1 !== undefined && /^[0-9a-f]{40}$/.test(sha1) ? `sha1-${Buffer.from(sha1, 'hex').toString('base64')}` : undefined
+  const fragment =
+    origin?.kind !== 'git' && sha1 !== undefined && /^[0-9a-f]{40}$/.test(sha1)
+      ? `sha1-${Buffer.from(sha1, 'hex').toString('base64')}`
+      : undefined
   const registry = address === undefined ? undefined : originOf(address)
   return lockedPackage({
     name: key.name,
@@ -48,10 +51,13 @@ export function readBerry(value: unknown, file: string): Lockfile {
     const patched = reference.startsWith('patch:')
     const origin = originOf(patched ? patchedReference(reference) : reference)
     if (origin?.kind === 'project') projects.push(name)
-    else packages.push(lockedPackage({ name, version: textOf(member['version']), origin, alias: splitName(key.split(', ')[0] ?? '').name, patched }))
+    else
+      packages.push(
+        lockedPackage({ name, version: textOf(member['version']), origin, alias: splitName(key.split(', ')[0] ?? '').name, patched }),
+      )
   }
   const metadata = isRecord(value) && isRecord(value['__metadata']) ? value['__metadata'] : {}
-  return { format: 'berry', formatVersion: String(metadata['version'] ?? ''), file, packages, projects }
+  return { format: 'berry', formatVersion: versionOf(metadata['version'], ''), file, packages, projects }
 }
 
 /** `file:./a.tgz#./a.tgz::hash=…&locator=…` without what Yarn binds to it. */

@@ -37,7 +37,8 @@ function spki(key: Key): Buffer {
   const { public: text } = key.keyval
   if (key.keytype === 'ed25519') return Buffer.from(ed25519Prefix + text, 'hex')
   const [, base64] = /-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----/.exec(text) ?? []
-  if (base64 === undefined) throw new InTotoError({ code: 'E_KEY', message: `key ${key.keyid} has no SPKI form`, fix: 'use an Ed25519, ECDSA or RSA key' })
+  if (base64 === undefined)
+    throw new InTotoError({ code: 'E_KEY', message: `key ${key.keyid} has no SPKI form`, fix: 'use an Ed25519, ECDSA or RSA key' })
   return Buffer.from(base64, 'base64')
 }
 
@@ -52,7 +53,11 @@ const rsaScheme = 'rsa-pkcs1v15-sha256'
 export async function toBundle(metadata: Metadata, key: Key): Promise<Uint8Array> {
   if (key.keytype === 'rsa' && key.scheme !== rsaScheme) {
     const message = `Sigstore's tools check RSA signatures as ${rsaScheme} alone, and key ${key.keyid.slice(0, 8)} signs by ${key.scheme}`
-    throw new InTotoError({ code: 'E_UNSUPPORTED', message, fix: `load the signing key with the scheme "${rsaScheme}", or use an Ed25519 or ECDSA key` })
+    throw new InTotoError({
+      code: 'E_UNSUPPORTED',
+      message,
+      fix: `load the signing key with the scheme "${rsaScheme}", or use an Ed25519 or ECDSA key`,
+    })
   }
   if (metadata.format !== 'dsse' || !isStatement(metadata.payload)) {
     const message = 'a Sigstore bundle holds a Statement in a DSSE envelope, and this is a classic link or layout'
@@ -65,7 +70,11 @@ export async function toBundle(metadata: Metadata, key: Key): Promise<Uint8Array
     const dsseEnvelope = { payload: Buffer.from(payload, 'base64').toString('base64'), payloadType, signatures }
     return utf8(stringifyJson({ mediaType: bundleMediaType, verificationMaterial: { publicKey: { hint: keyHint(key) } }, dsseEnvelope }))
   }
-  throw new InTotoError({ code: 'E_SIGNATURE', message: `no good signature by key ${key.keyid.slice(0, 8)} on this Statement`, fix: 'sign it with this key first' })
+  throw new InTotoError({
+    code: 'E_SIGNATURE',
+    message: `no good signature by key ${key.keyid.slice(0, 8)} on this Statement`,
+    fix: 'sign it with this key first',
+  })
 }
 
 /**
@@ -74,19 +83,24 @@ export async function toBundle(metadata: Metadata, key: Key): Promise<Uint8Array
  */
 export function readBundle(bytes: Uint8Array, what = 'bundle'): Bundle {
   const json = parseJson(bytes, { what }).value
-  const file = isObject(json) ? json : {}
+  const file: JsonObject = isObject(json) ? json : {}
   const { mediaType, verificationMaterial: material, dsseEnvelope } = file
   if (typeof mediaType !== 'string' || !readable.test(mediaType)) throw malformed(`${what}: it is no Sigstore bundle of version 0.1 to 0.3`)
   if (!isObject(dsseEnvelope)) {
-    throw new InTotoError({ code: 'E_UNSUPPORTED', message: `${what}: the bundle holds no DSSE envelope`, fix: 'give a bundle of an attestation, not of a bare signature' })
+    throw new InTotoError({
+      code: 'E_UNSUPPORTED',
+      message: `${what}: the bundle holds no DSSE envelope`,
+      fix: 'give a bundle of an attestation, not of a bare signature',
+    })
   }
   const metadata = decodeMetadata(utf8(stringifyJson(dsseEnvelope)), { what })
-  if (!isStatement(metadata.payload)) throw new InTotoError({ code: 'E_UNSUPPORTED', message: `${what}: the bundle's payload is not a Statement` })
+  if (!isStatement(metadata.payload))
+    throw new InTotoError({ code: 'E_UNSUPPORTED', message: `${what}: the bundle's payload is not a Statement` })
   if (metadata.signatures.length !== 1) throw malformed(`${what}: a bundle has exactly one signature, found ${metadata.signatures.length}`)
   const members = isObject(material) ? material : {}
   const keyless = members['certificate'] !== undefined || members['x509CertificateChain'] !== undefined
   if (keyless === (members['publicKey'] !== undefined)) throw malformed(`${what}: a bundle names either a key or a certificate`)
-  return { metadata: metadata as Metadata<Statement>, keyless, json: file as JsonObject }
+  return { metadata: metadata as Metadata<Statement>, keyless, json: file }
 }
 
 /**
@@ -105,7 +119,7 @@ export async function verifyBundle(bytes: Uint8Array, keys: readonly Key[]): Pro
   throw new InTotoError({ code: 'E_SIGNATURE', message, fix })
 }
 
-function isObject(value: unknown): value is { [name: string]: unknown } {
+function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

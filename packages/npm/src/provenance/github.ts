@@ -68,5 +68,9 @@ export function githubBuild(environment: Environment): Build {
 
 function incomplete(name: string): InTotoError {
   const message = `GITHUB_ACTIONS is set, but ${name} is not what a runner sets it to: provenance would name a build that did not happen`
-  return new InTotoError({ code: 'E_CONFIG', message, fix: 'unset GITHUB_ACTIONS outside of GitHub Actions, or pass all GITHUB_ and RUNNER_ variables on' })
+  return new InTotoError({
+    code: 'E_CONFIG',
+    message,
+    fix: 'unset GITHUB_ACTIONS outside of GitHub Actions, or pass all GITHUB_ and RUNNER_ variables on',
+  })
 }

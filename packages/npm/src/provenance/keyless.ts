@@ -41,7 +41,10 @@ interface Sigstore {
     DSSEBundleBuilder: new (o: object) => { create(artifact: { data: Buffer; type: string }): Promise<object> }
   }
   verify: {
-    Verifier: new (material: object, o: object) => { verify(entity: object): { identity?: { subjectAlternativeName?: string; extensions?: { issuer?: string } } } }
+    Verifier: new (
+      material: object,
+      o: object,
+    ) => { verify(entity: object): { identity?: { subjectAlternativeName?: string; extensions?: { issuer?: string } } } }
     toTrustMaterial: (root: object) => object
     toSignedEntity: (bundle: object) => object
   }
@@ -61,7 +64,8 @@ export async function signKeyless(statement: Statement, o: KeylessSigning = {}):
   const { sign, bundle } = loadSigstore()
   const { identityToken, fulcioUrl: fulcioBaseURL, rekorUrl: rekorBaseURL, tsaUrl: tsaBaseURL } = o
   const request = { timeout: o.timeout ?? 20_000, retry: { retries: 1 } }
-  const identityProvider: IdentityProvider = identityToken === undefined ? new sign.CIContextProvider('sigstore') : { getToken: async () => identityToken }
+  const identityProvider: IdentityProvider =
+    identityToken === undefined ? new sign.CIContextProvider('sigstore') : { getToken: async () => identityToken }
   const signer = new sign.FulcioSigner({ fulcioBaseURL, identityProvider, ...request })
   const witnesses = [new sign.RekorWitness({ rekorBaseURL, entryType: o.logEntry ?? 'dsse', fetchOnConflict: false, ...request })]
   if (tsaBaseURL !== undefined) witnesses.push(new sign.TSAWitness({ tsaBaseURL, ...request }))
@@ -71,7 +75,8 @@ export async function signKeyless(statement: Statement, o: KeylessSigning = {}):
     return utf8(JSON.stringify(bundle.bundleToJSON(made)))
   } catch (cause) {
     const message = `keyless signing failed: ${reasonOf(cause)}`
-    const fix = 'in CI, give the job the permission to request an OpenID token (id-token: write); elsewhere, pass a token; check the addresses of the services'
+    const fix =
+      'in CI, give the job the permission to request an OpenID token (id-token: write); elsewhere, pass a token; check the addresses of the services'
     throw new InTotoError({ code: 'E_KEY', message, fix }, { cause })
   }
 }
@@ -85,7 +90,11 @@ export async function signKeyless(statement: Statement, o: KeylessSigning = {}):
 export function verifyKeyless(bytes: Uint8Array, trust: KeylessTrust): Statement {
   const { verify, bundle, specs } = loadSigstore()
   if (trust.identity === '' || trust.issuer === '') {
-    throw new InTotoError({ code: 'E_CONFIG', message: 'a keyless signature needs an identity and an issuer to expect', fix: 'name both, to the letter' })
+    throw new InTotoError({
+      code: 'E_CONFIG',
+      message: 'a keyless signature needs an identity and an issuer to expect',
+      fix: 'name both, to the letter',
+    })
   }
   const { metadata, keyless } = readBundle(bytes)
   if (!keyless) throw refusal('it is signed by a key, not by a certificate', 'give the public key')
@@ -96,9 +105,18 @@ export function verifyKeyless(bytes: Uint8Array, trust: KeylessTrust): Statement
   })
   // the library's own policy takes the identity as a pattern that may match anywhere
   if (identity?.subjectAlternativeName !== trust.identity || identity.extensions?.issuer !== trust.issuer) {
-    const [actual, expected] = [`${identity?.subjectAlternativeName} (${identity?.extensions?.issuer})`, `${trust.identity} (${trust.issuer})`]
+    const [actual, expected] = [
+      `${identity?.subjectAlternativeName} (${identity?.extensions?.issuer})`,
+      `${trust.identity} (${trust.issuer})`,
+    ]
     const message = 'the bundle is signed by another identity than the one expected'
-    throw new InTotoError({ code: 'E_ACTOR', message, expected: { text: expected }, actual: { text: actual }, fix: 'do not trust it, unless this signer is meant' })
+    throw new InTotoError({
+      code: 'E_ACTOR',
+      message,
+      expected: { text: expected },
+      actual: { text: actual },
+      fix: 'do not trust it, unless this signer is meant',
+    })
   }
   return metadata.payload
 }

@@ -33,7 +33,8 @@ const maxLines = 10_000
 export function readLines(bytes: Uint8Array, what = 'bundle'): Lines {
   const found: Lines = { lines: [], skipped: [] }
   const texts = fromUtf8(bytes).split('\n')
-  if (texts.length > maxLines) throw new InTotoError({ code: 'E_FORMAT', message: `${what}: more than ${maxLines} lines`, fix: 'split the file' })
+  if (texts.length > maxLines)
+    throw new InTotoError({ code: 'E_FORMAT', message: `${what}: more than ${maxLines} lines`, fix: 'split the file' })
   for (const [i, text] of texts.entries()) {
     if (text.trim() === '') continue
     const number = i + 1

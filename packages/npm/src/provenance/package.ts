@@ -3,7 +3,15 @@
  * with a link of the package step and sign what it returns. It takes clock, environment and versions as arguments and names no builder that the
  * caller cannot answer for.
  */
-import { InTotoError, parseStatement, provenancePredicateType, statementType, type Link, type ResourceDescriptor, type Statement } from 'intoto'
+import {
+  InTotoError,
+  parseStatement,
+  provenancePredicateType,
+  statementType,
+  type Link,
+  type ResourceDescriptor,
+  type Statement,
+} from 'intoto'
 import { packagePurl, type ResolvedDependency } from '../lockfile/index.ts'
 import { githubBuild, isGitHubActions, namesGitHub, type Build, type Environment } from './github.ts'
 import { npmPackBuildType, unhostedBuilderId } from './identifier.ts'
@@ -76,7 +84,12 @@ export function packageProvenance(o: PackageProvenance): Statement {
   const named = Object.keys(o.link.products).some((file) => o.link.products[file]?.['sha256'] === o.subject.sha256)
   if (!named) {
     const message = `${subject.name}: the link of step "${o.link.name}" has no product with the sha256 of this tarball`
-    throw new InTotoError({ code: 'E_PRODUCT', message, step: o.link.name, fix: 'give the link that was recorded when this very tarball was packed' })
+    throw new InTotoError({
+      code: 'E_PRODUCT',
+      message,
+      step: o.link.name,
+      fix: 'give the link that was recorded when this very tarball was packed',
+    })
   }
   const build = o.builderId === undefined && isGitHubActions(o.environment) ? githubBuild(o.environment) : ownBuild(o)
   build.buildDefinition.resolvedDependencies.push(...(o.dependencies ?? []))
@@ -126,5 +139,8 @@ export function time(name: string, value: string | undefined): { [name: string]:
 }
 
 function badOption(name: string, expected: string, found: string): InTotoError {
-  return new InTotoError({ code: 'E_CONFIG', message: `provenance: ${name}: expected ${expected}, found ${JSON.stringify(found.slice(0, 200))}` })
+  return new InTotoError({
+    code: 'E_CONFIG',
+    message: `provenance: ${name}: expected ${expected}, found ${JSON.stringify(found.slice(0, 200))}`,
+  })
 }

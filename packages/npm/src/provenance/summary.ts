@@ -33,7 +33,8 @@ export interface Summary {
  */
 export function verificationSummary(o: Summary): Statement {
   const { report, subject } = o
-  if (report.partial !== undefined) throw refusal(`only the steps up to "${report.partial.through}" were verified`, 'verify the whole layout')
+  if (report.partial !== undefined)
+    throw refusal(`only the steps up to "${report.partial.through}" were verified`, 'verify the whole layout')
   if (report.product === undefined) throw refusal('no file was judged, only links among themselves', 'name the product that is verified')
   const predicate = {
     verifier: { id: o.verifierId ?? layoutVerifierId, ...(o.verifierVersion === undefined ? {} : { version: { ...o.verifierVersion } }) },
@@ -60,7 +61,8 @@ function counted(report: Report): Set<string> {
 /** By base name: where it lay on the verifier's disk is nobody's business. */
 function inputOf(file: string, links: Readonly<Record<string, string>>): ResourceDescriptor {
   const sha256 = Object.hasOwn(links, file) ? links[file] : undefined
-  if (sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256)) throw refusal(`the sha256 of link ${file} is not known`, 'give the digest of every link that counted')
+  if (sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256))
+    throw refusal(`the sha256 of link ${file} is not known`, 'give the digest of every link that counted')
   return { name: file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1), uri: hashUri(sha256), digest: { sha256 } }
 }
 

@@ -4,10 +4,31 @@
  * it returns is checked against its own content address and verified by nobody yet.
  */
 import { createHash } from 'node:crypto'
-import { decodeMetadata, InTotoError, isLinkFileName, isStatement, linkFileName, linkPredicateType, problem, type Metadata, type Statement } from 'intoto'
+import {
+  decodeMetadata,
+  InTotoError,
+  isLinkFileName,
+  isStatement,
+  linkFileName,
+  linkPredicateType,
+  problem,
+  type Metadata,
+  type Statement,
+} from 'intoto'
 import { readLines } from '../provenance/index.ts'
 import { checkAddress, failed, request, type Answer, type Call, type HttpOptions } from './http.ts'
-import { checkPush, checkSubject, Intake, isSafeName, type EvidenceFile, type EvidenceStore, type PullOptions, type PushResult, type StoreOptions, type Subject } from './store.ts'
+import {
+  checkPush,
+  checkSubject,
+  Intake,
+  isSafeName,
+  type EvidenceFile,
+  type EvidenceStore,
+  type PullOptions,
+  type PushResult,
+  type StoreOptions,
+  type Subject,
+} from './store.ts'
 
 const pageSize = 100
 /** Answers of the query interface; each holds ids of 64 digits and little else. */
@@ -131,10 +152,13 @@ export class ArchivistaStore implements EvidenceStore {
   private async take(id: string, intake: Intake): Promise<Metadata<Statement> | undefined> {
     const answer = await this.call({ method: 'GET', path: `download/${id}`, limit: intake.limits.fileBytes })
     if (answer.status !== 200) throw this.refused(answer, 'a download')
-    if (gitoid(answer.bytes) !== id) throw failed(this.base, `what it sends for ${id} has another content address`, 'check the server, it is damaged or lies')
+    if (gitoid(answer.bytes) !== id)
+      throw failed(this.base, `what it sends for ${id} has another content address`, 'check the server, it is damaged or lies')
     const metadata = statementIn(answer.bytes)
     if (metadata === undefined) {
-      this.options.warn?.(problem({ code: 'E_FORMAT', severity: 'warning', message: `${this.reference}: passed over ${id}, which is not a Statement v1` }))
+      this.options.warn?.(
+        problem({ code: 'E_FORMAT', severity: 'warning', message: `${this.reference}: passed over ${id}, which is not a Statement v1` }),
+      )
       return undefined
     }
     intake.add(nameOf(metadata, id), answer.bytes)
@@ -163,12 +187,20 @@ export class ArchivistaStore implements EvidenceStore {
   }
 
   private foreign(reason: string): InTotoError {
-    return new InTotoError({ code: 'E_FORMAT', message: `${this.base.host}: ${reason}`, fix: 'check the address; the server needs its SQL store and GraphQL switched on' })
+    return new InTotoError({
+      code: 'E_FORMAT',
+      message: `${this.base.host}: ${reason}`,
+      fix: 'check the address; the server needs its SQL store and GraphQL switched on',
+    })
   }
 
   private refused(answer: Answer, what: string): InTotoError {
     const denied = answer.status === 401 || answer.status === 403
-    return failed(this.base, `it refuses ${what} (status ${answer.status})`, denied ? 'give credentials, or check them' : 'check the address of the server, or try again later')
+    return failed(
+      this.base,
+      `it refuses ${what} (status ${answer.status})`,
+      denied ? 'give credentials, or check them' : 'check the address of the server, or try again later',
+    )
   }
 }
 
@@ -185,7 +217,7 @@ function gitoid(bytes: Uint8Array): string {
 /** The envelopes of a file that can be uploaded, and why others cannot. */
 function envelopesOf(file: EvidenceFile): { envelopes: Uint8Array[]; reason?: string } {
   if (statementIn(file.bytes) !== undefined) return { envelopes: [file.bytes] }
-  const isLines = /\.jsonl$/.test(file.name)
+  const isLines = file.name.endsWith('.jsonl')
   const lines = isLines ? readLines(file.bytes).lines : []
   const envelopes = lines.filter(({ bytes }) => statementIn(bytes) !== undefined).map(({ bytes }) => bytes)
   if (isLines && lines.length > 0 && envelopes.length === lines.length) return { envelopes }

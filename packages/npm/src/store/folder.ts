@@ -6,7 +6,18 @@ import { mkdirSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { InTotoError } from 'intoto'
 import { readMetadataFile, writeFileAtomic } from 'intoto/node'
-import { checkPush, checkSubject, Intake, isSafeName, sha256Hex, type EvidenceFile, type EvidenceStore, type PushResult, type StoreOptions, type Subject } from './store.ts'
+import {
+  checkPush,
+  checkSubject,
+  Intake,
+  isSafeName,
+  sha256Hex,
+  type EvidenceFile,
+  type EvidenceStore,
+  type PushResult,
+  type StoreOptions,
+  type Subject,
+} from './store.ts'
 
 /** A store in a folder, which is made when something is pushed. */
 export class FolderStore implements EvidenceStore {
@@ -88,5 +99,8 @@ function exists(error: unknown): boolean {
 
 function cannot(verb: string, path: string, cause: unknown): InTotoError {
   const reason = (cause as NodeJS.ErrnoException).code ?? 'an error'
-  return new InTotoError({ code: 'E_IO', message: `cannot ${verb} ${path}: ${reason}`, file: path, fix: 'check the folder and who may write to it' }, { cause })
+  return new InTotoError(
+    { code: 'E_IO', message: `cannot ${verb} ${path}: ${reason}`, file: path, fix: 'check the folder and who may write to it' },
+    { cause },
+  )
 }

@@ -43,10 +43,18 @@ export function isLoopback(url: URL): boolean {
  */
 export function checkAddress(url: URL): void {
   if (url.username !== '' || url.password !== '') {
-    throw new InTotoError({ code: 'E_CONFIG', message: `the address of ${url.host} holds credentials`, fix: 'give them apart from the address, where they are not printed' })
+    throw new InTotoError({
+      code: 'E_CONFIG',
+      message: `the address of ${url.host} holds credentials`,
+      fix: 'give them apart from the address, where they are not printed',
+    })
   }
   if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url))) return
-  throw new InTotoError({ code: 'E_CONFIG', message: `${url.protocol}//${url.host} is not reached over TLS`, fix: 'use https; plain http is for this machine only' })
+  throw new InTotoError({
+    code: 'E_CONFIG',
+    message: `${url.protocol}//${url.host} is not reached over TLS`,
+    fix: 'use https; plain http is for this machine only',
+  })
 }
 
 /**
@@ -57,10 +65,17 @@ export async function request(call: Call, o: HttpOptions): Promise<Answer> {
   let { url, headers } = call
   const signal = AbortSignal.timeout(o.timeout)
   for (let hop = 0; ; hop++) {
-    const response = await attempt(url, () => o.fetch(url, { method: call.method, headers: { ...headers }, body: bodyOf(call), redirect: 'manual', signal }))
+    const response = await attempt(url, () =>
+      o.fetch(url, { method: call.method, headers: { ...headers }, body: bodyOf(call), redirect: 'manual', signal }),
+    )
     const location = response.headers.get('location')
     if (!redirects.has(response.status) || location === null || (call.method !== 'GET' && call.method !== 'HEAD')) {
-      return { status: response.status, headers: response.headers, bytes: await attempt(url, () => readBody(response, call.limit, url)), url }
+      return {
+        status: response.status,
+        headers: response.headers,
+        bytes: await attempt(url, () => readBody(response, call.limit, url)),
+        url,
+      }
     }
     await response.body?.cancel()
     if (hop >= 5) throw failed(url, 'it redirects without end', 'check the address')

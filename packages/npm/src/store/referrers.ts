@@ -6,7 +6,16 @@
 import { InTotoError, parseJson, problem, type JsonObject } from 'intoto'
 import { checkAddress, failed, isLoopback } from './http.ts'
 import { fallbackTag, ociIndex, ociManifest, readDescriptor, Registry, type Descriptor } from './registry.ts'
-import { checkPush, checkSubject, Intake, type EvidenceFile, type EvidenceStore, type PushResult, type StoreOptions, type Subject } from './store.ts'
+import {
+  checkPush,
+  checkSubject,
+  Intake,
+  type EvidenceFile,
+  type EvidenceStore,
+  type PushResult,
+  type StoreOptions,
+  type Subject,
+} from './store.ts'
 
 /** Type of an artifact that holds nothing but its layers (image specification, "Guidelines for Artifact Usage"). */
 const emptyConfig = { mediaType: 'application/vnd.oci.empty.v1+json', bytes: new TextEncoder().encode('{}') }
@@ -38,7 +47,11 @@ export class OciStore implements EvidenceStore {
   /** @throws InTotoError E_CONFIG for an address without repository, with a tag, a password or without TLS */
   constructor(reference: string, options: StoreOptions = {}) {
     const [, host = '', repository = ''] = /^oci:\/\/([^/]+)\/(.+)$/.exec(reference) ?? []
-    if (!/^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/.test(repository) || repository.length > 255 || !URL.canParse(`https://${host}`)) {
+    if (
+      !/^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/.test(repository) ||
+      repository.length > 255 ||
+      !URL.canParse(`https://${host}`)
+    ) {
       const message = 'the address of an OCI store is oci://HOST/REPOSITORY, in lower case and without a tag'
       throw new InTotoError({ code: 'E_CONFIG', message, fix: 'name a repository, such as oci://registry.example/team/app' })
     }
@@ -62,8 +75,15 @@ export class OciStore implements EvidenceStore {
     for (const { name, bytes } of files) {
       const mediaType = mediaTypeOf(name, bytes)
       const layer = { ...(await this.registry.putBlob(bytes, mediaType)), annotations: { [title]: name } }
-      const manifest = { schemaVersion: 2, mediaType: ociManifest, artifactType: mediaType, config: { ...config }, layers: [layer], subject: { ...about } }
-      const { linked, ...made } = await this.registry.putManifest(manifest as unknown as JsonObject, { mediaType: ociManifest })
+      const manifest = {
+        schemaVersion: 2,
+        mediaType: ociManifest,
+        artifactType: mediaType,
+        config: { ...config },
+        layers: [layer],
+        subject: { ...about },
+      }
+      const { linked, ...made } = await this.registry.putManifest(manifest, { mediaType: ociManifest })
       if (!linked) unlinked.push({ ...made, artifactType: mediaType })
       stored.push({ name, reference: `${this.reference}@${made.digest}` })
     }
@@ -81,11 +101,18 @@ export class OciStore implements EvidenceStore {
       const missing = added.filter((each) => there.every((other) => other.digest !== each.digest))
       if (missing.length === 0) return
       const manifests = [...there, ...missing].map((each) => ({ ...each }))
-      await this.registry.putManifest({ schemaVersion: 2, mediaType: ociIndex, manifests } as unknown as JsonObject, { mediaType: ociIndex, tag: fallbackTag(digest) })
+      await this.registry.putManifest(
+        { schemaVersion: 2, mediaType: ociIndex, manifests },
+        { mediaType: ociIndex, tag: fallbackTag(digest) },
+      )
     }
     const left = await this.registry.tagged(digest)
     if (added.every((each) => left.some((other) => other.digest === each.digest))) return
-    throw failed(this.base, `the list under tag ${fallbackTag(digest)} does not keep what is added to it`, 'push again when nobody else does')
+    throw failed(
+      this.base,
+      `the list under tag ${fallbackTag(digest)} does not keep what is added to it`,
+      'push again when nobody else does',
+    )
   }
 
   async pull(subject: Subject): Promise<EvidenceFile[]> {
@@ -99,7 +126,8 @@ export class OciStore implements EvidenceStore {
       seen.add(referrer.digest)
       intake.expect(0)
       const manifest = await this.registry.manifest(referrer)
-      const problemWith = manifest === undefined ? 'is listed and gone' : subjectOf(manifest) === digest ? undefined : 'is about another subject'
+      const problemWith =
+        manifest === undefined ? 'is listed and gone' : subjectOf(manifest) === digest ? undefined : 'is about another subject'
       if (manifest === undefined || problemWith !== undefined) this.passOver(referrer.digest, problemWith ?? '')
       else await this.layers(manifest, intake)
     }

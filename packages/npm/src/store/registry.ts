@@ -48,14 +48,24 @@ export class Registry {
 
   /** The manifest with this digest, parsed; undefined when it is gone. */
   async manifest(descriptor: Descriptor): Promise<JsonObject | undefined> {
-    const answer = await this.call({ method: 'GET', path: `manifests/${descriptor.digest}`, headers: { accept: descriptor.mediaType }, limit: manifestBytes })
+    const answer = await this.call({
+      method: 'GET',
+      path: `manifests/${descriptor.digest}`,
+      headers: { accept: descriptor.mediaType },
+      limit: manifestBytes,
+    })
     if (answer.status === 404) return undefined
     return this.object(this.checked(this.expectStatus(answer, [200]).bytes, descriptor))
   }
 
   /** Descriptor of the manifest with this digest, if there is one. */
   async head(digest: string): Promise<Descriptor | undefined> {
-    const accept = [ociManifest, ociIndex, 'application/vnd.docker.distribution.manifest.v2+json', 'application/vnd.docker.distribution.manifest.list.v2+json'].join(', ')
+    const accept = [
+      ociManifest,
+      ociIndex,
+      'application/vnd.docker.distribution.manifest.v2+json',
+      'application/vnd.docker.distribution.manifest.list.v2+json',
+    ].join(', ')
     const answer = await this.call({ method: 'HEAD', path: `manifests/${digest}`, headers: { accept }, limit: 0 })
     if (answer.status === 404) return undefined
     const { headers } = this.expectStatus(answer, [200])
@@ -73,7 +83,8 @@ export class Registry {
     const location = begun.headers.get('location')
     const target = location === null ? undefined : new URL(location, begun.url)
     // an upload that goes elsewhere would take the credentials along
-    if (target === undefined || target.origin !== this.base.origin) throw failed(this.base, 'it names no place of its own to upload to', 'check the registry')
+    if (target === undefined || target.origin !== this.base.origin)
+      throw failed(this.base, 'it names no place of its own to upload to', 'check the registry')
     target.searchParams.set('digest', digest)
     const headers = { 'content-type': 'application/octet-stream' }
     this.expectStatus(await this.call({ method: 'PUT', url: target, headers, body: bytes, limit: manifestBytes }, 'pull,push'), [201])
@@ -81,11 +92,14 @@ export class Registry {
   }
 
   /** Uploads a manifest under its digest, or under a tag; `linked` tells whether the registry itself keeps the list of referrers. */
-  async putManifest(manifest: JsonObject, o: { mediaType: string; tag?: string }): Promise<Descriptor & { linked: boolean }> {
-    const body = utf8(stringifyJson(manifest))
+  async putManifest(manifest: object, o: { mediaType: string; tag?: string }): Promise<Descriptor & { linked: boolean }> {
+    const body = utf8(stringifyJson(manifest as JsonObject))
     const digest = `sha256:${sha256Hex(body)}`
     const headers = { 'content-type': o.mediaType }
-    const answer = await this.call({ method: 'PUT', path: `manifests/${o.tag ?? digest}`, headers, body, limit: manifestBytes }, 'pull,push')
+    const answer = await this.call(
+      { method: 'PUT', path: `manifests/${o.tag ?? digest}`, headers, body, limit: manifestBytes },
+      'pull,push',
+    )
     const linked = this.expectStatus(answer, [201]).headers.has('oci-subject')
     return { mediaType: o.mediaType, digest, size: body.length, linked }
   }
@@ -106,7 +120,12 @@ export class Registry {
 
   /** The list under the fallback tag; empty when there is none, or something else stands there. */
   async tagged(digest: string): Promise<Descriptor[]> {
-    const answer = await this.call({ method: 'GET', path: `manifests/${fallbackTag(digest)}`, headers: { accept: ociIndex }, limit: manifestBytes })
+    const answer = await this.call({
+      method: 'GET',
+      path: `manifests/${fallbackTag(digest)}`,
+      headers: { accept: ociIndex },
+      limit: manifestBytes,
+    })
     if (answer.status === 404) return []
     const index = this.object(this.expectStatus(answer, [200]).bytes)
     return index['mediaType'] === ociIndex || answer.headers.get('content-type') === ociIndex ? this.descriptors(index) : []
@@ -136,7 +155,11 @@ export class Registry {
   private object(bytes: Uint8Array): JsonObject {
     const { value } = parseJson(bytes, { what: `${this.base.host}: manifest` })
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
-    throw new InTotoError({ code: 'E_FORMAT', message: `${this.base.host}: it sends something else than a manifest`, fix: 'check the address of the registry' })
+    throw new InTotoError({
+      code: 'E_FORMAT',
+      message: `${this.base.host}: it sends something else than a manifest`,
+      fix: 'check the address of the registry',
+    })
   }
 
   private url(path: string): URL {
@@ -164,7 +187,8 @@ export class Registry {
       const fix = this.credentials === undefined ? 'give credentials for it' : 'check the credentials and what they may do there'
       throw failed(where, `access to ${this.repository} is refused (status ${answer.status})`, fix)
     }
-    if (answer.status === 404) throw failed(where, `${this.repository} is not there, or lacks what its own lists name`, 'check the name of the repository')
+    if (answer.status === 404)
+      throw failed(where, `${this.repository} is not there, or lacks what its own lists name`, 'check the name of the repository')
     throw failed(where, `it answers with status ${answer.status}`, 'check the address of the registry, or try again later')
   }
 }
@@ -180,10 +204,12 @@ export function readDescriptor(value: unknown): Descriptor | undefined {
   const { mediaType, digest, size, artifactType, annotations } = value as Record<string, unknown>
   if (typeof mediaType !== 'string' || typeof digest !== 'string' || !/^sha256:[0-9a-f]{64}$/.test(digest)) return undefined
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) return undefined
-  const texts = typeof annotations === 'object' && annotations !== null ? Object.entries(annotations).filter((entry): entry is [string, string] => typeof entry[1] === 'string') : []
-  return {
-    ...{ mediaType, digest, size },
-    ...(typeof artifactType === 'string' ? { artifactType } : {}),
-    ...(texts.length === 0 ? {} : { annotations: Object.fromEntries(texts) }),
-  }
+  const texts =
+    typeof annotations === 'object' && annotations !== null
+      ? Object.entries(annotations).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+      : []
+  const descriptor: Descriptor = { mediaType, digest, size }
+  if (typeof artifactType === 'string') descriptor.artifactType = artifactType
+  if (texts.length > 0) descriptor.annotations = Object.fromEntries(texts)
+  return descriptor
 }

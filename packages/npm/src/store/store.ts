@@ -127,7 +127,11 @@ export class Intake {
  */
 export function isSafeName(name: string): boolean {
   const parts = name.split('/')
-  return name.length <= 512 && parts.length <= 17 && parts.every((part) => /^[A-Za-z0-9_@+=,~-][A-Za-z0-9._@+=,~ -]{0,199}$/.test(part) && !/[. ]$/.test(part))
+  return (
+    name.length <= 512 &&
+    parts.length <= 17 &&
+    parts.every((part) => /^[A-Za-z0-9_@+=,~-][A-Za-z0-9._@+=,~ -]{0,199}$/.test(part) && !/[. ]$/.test(part))
+  )
 }
 
 /** Checks what is to be pushed. @throws InTotoError E_CONFIG */
@@ -143,7 +147,12 @@ export function checkPush(files: readonly EvidenceFile[], subject: Subject): voi
 /** @throws InTotoError E_CONFIG for digests of another form, which would lead to other addresses */
 export function checkSubject(subject: Subject): void {
   const good = /^[0-9a-f]{64}$/.test(subject.sha256) && (subject.sha512 === undefined || /^[0-9a-f]{128}$/.test(subject.sha512))
-  if (!good) throw new InTotoError({ code: 'E_CONFIG', message: 'evidence is stored under digests in lower-case hex', fix: 'give the sha256 of the subject' })
+  if (!good)
+    throw new InTotoError({
+      code: 'E_CONFIG',
+      message: 'evidence is stored under digests in lower-case hex',
+      fix: 'give the sha256 of the subject',
+    })
 }
 
 /** SHA-256 in hex. */

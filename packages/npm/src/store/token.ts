@@ -27,7 +27,8 @@ export async function answerChallenge(
   if (credentials !== undefined && 'token' in credentials) return `Bearer ${credentials.token}`
   const challenges = parseChallenges(asked.header)
   const bearer = challenges.find(({ scheme }) => scheme === 'bearer')
-  if (bearer === undefined) return credentials === undefined || !challenges.some(({ scheme }) => scheme === 'basic') ? undefined : basic(credentials)
+  if (bearer === undefined)
+    return credentials === undefined || !challenges.some(({ scheme }) => scheme === 'basic') ? undefined : basic(credentials)
   const realm = realmOf(bearer, asked.registry)
   const service = bearer.parameters.get('service')
   if (service !== undefined) realm.searchParams.set('service', service)
@@ -48,7 +49,8 @@ function realmOf(challenge: Challenge, registry: URL): URL {
   } catch (cause) {
     throw failed(registry, 'it names a token service that is not reached over TLS', 'do not use this registry with credentials', cause)
   }
-  if (isLoopback(realm) && !isLoopback(registry)) throw failed(registry, 'it names a token service on this machine', 'do not use this registry')
+  if (isLoopback(realm) && !isLoopback(registry))
+    throw failed(registry, 'it names a token service on this machine', 'do not use this registry')
   return realm
 }
 
@@ -61,7 +63,11 @@ function tokenOf(bytes: Uint8Array, realm: URL): string {
   } catch {
     // not JSON
   }
-  throw new InTotoError({ code: 'E_FORMAT', message: `${realm.host}: the token service sends no token`, fix: 'check the address of the registry' })
+  throw new InTotoError({
+    code: 'E_FORMAT',
+    message: `${realm.host}: the token service sends no token`,
+    fix: 'check the address of the registry',
+  })
 }
 
 function basic({ username, password }: { username: string; password: string }): string {
@@ -71,7 +77,9 @@ function basic({ username, password }: { username: string; password: string }): 
 /** Challenges of RFC 9110, 11.6.1, as far as registries write them: `Bearer realm="…",service="…"`, `Basic realm="…"`. */
 function parseChallenges(header: string): Challenge[] {
   const challenges: { scheme: string; parameters: Map<string, string> }[] = []
-  for (const [, scheme, name, quoted, plain] of header.slice(0, 8_192).matchAll(/(?:^|[\s,])([A-Za-z]+)(?=\s+[A-Za-z_]+=|\s*$|\s*,)|([A-Za-z_]+)=(?:"([^"]*)"|([^\s,"]+))/g)) {
+  for (const [, scheme, name, quoted, plain] of header
+    .slice(0, 8_192)
+    .matchAll(/(?:^|[\s,])([A-Za-z]+)(?=\s+[A-Za-z_]+=|\s*$|\s*,)|([A-Za-z_]+)=(?:"([^"]*)"|([^\s,"]+))/g)) {
     if (scheme !== undefined) challenges.push({ scheme: scheme.toLowerCase(), parameters: new Map() })
     else if (name !== undefined) challenges.at(-1)?.parameters.set(name.toLowerCase(), quoted ?? plain ?? '')
   }
