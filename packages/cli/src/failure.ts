@@ -30,9 +30,9 @@ export function misuse(message: string, fix: string | readonly string[] = []): I
  * left out there.
  */
 export function headline(p: Problem, paint: Colors): string {
-  const subject = subjectOf(p)
+  const line = lineOf(p)
   const code = p.severity === 'error' ? paint.red(p.code) : paint.yellow(p.code)
-  return `${code} ${paint.bold(subject)}  ${textOf(p)}`
+  return `${code} ${paint.bold(`${subjectOf(p)}${line === undefined ? '' : `:${line}`}`)}  ${textOf(p)}`
 }
 
 /** What a problem is about, safe to print. */
@@ -40,14 +40,29 @@ export function subjectOf(p: Problem): string {
   return escape(p.file ?? p.step ?? 'intoto') || '""'
 }
 
-/** What it says of that, safe to print. */
+/** The line of the file that a problem is about, where its text begins with one ("FILE:2:14: …"). */
+export function lineOf(p: Problem): number | undefined {
+  const line = p.file === undefined ? undefined : inFile(p)?.[1]
+  return line === undefined ? undefined : Number(line)
+}
+
+/** What is said of the subject, safe to print and without naming it again. */
 export function textOf(p: Problem): string {
+  const place = inFile(p)
+  if (place !== null) return `column ${place[2]}: ${place[3]}`
   const message = escape(p.message)
   const named = `${subjectOf(p)}: `
   const at = message.indexOf(named)
   if (at < 0) return message
   const before = message.slice(0, at).trimEnd()
   return before === '' ? message.slice(named.length) : `${before}: ${message.slice(at + named.length)}`
+}
+
+/** Line, column and text of a message that begins with the file and a place in it. */
+function inFile(p: Problem): RegExpExecArray | null {
+  const message = escape(p.message)
+  const subject = subjectOf(p)
+  return message.startsWith(`${subject}:`) ? /^:(\d+):(\d+): (.*)$/.exec(message.slice(subject.length)) : null
 }
 
 /** The lines for an error that ended a command. */

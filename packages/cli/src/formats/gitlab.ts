@@ -1,6 +1,6 @@
 /** The problems as a GitLab Code Quality report: a list that merge requests show. */
 import type { Problem, Report } from 'intoto'
-import { subjectOf, textOf } from '../failure.ts'
+import { lineOf, subjectOf, textOf } from '../failure.ts'
 import type { Context } from './format.ts'
 import { jsonText } from './json.ts'
 import { inOrder, particulars } from './phrase.ts'
@@ -17,7 +17,7 @@ function findingOf(p: Problem, report: Report): object {
     check_name: p.code,
     fingerprint: fingerprint(p),
     severity: p.severity === 'error' ? 'blocker' : 'minor',
-    location: { path: p.file ?? report.layout.file ?? 'root.layout', lines: { begin: 1 } },
+    location: { path: p.file ?? report.layout.file ?? 'root.layout', lines: { begin: lineOf(p) ?? 1 } },
     content: {
       body: particulars(p)
         .map(([label, text]) => `${label}: ${text}`)

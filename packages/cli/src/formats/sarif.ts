@@ -4,7 +4,7 @@ import type { Problem, Report } from 'intoto'
 import type { Context } from './format.ts'
 import { jsonText } from './json.ts'
 import { inOrder, meanings, particulars } from './phrase.ts'
-import { subjectOf, textOf } from '../failure.ts'
+import { lineOf, subjectOf, textOf } from '../failure.ts'
 
 /** One run with one result for each problem. */
 export function sarif(report: Report, context: Context): string {
@@ -41,9 +41,15 @@ function resultOf(p: Problem, codes: readonly string[], report: Report): object 
     ruleIndex: codes.indexOf(p.code),
     level: p.severity,
     message: { text: lines.join('\n') },
-    locations: [{ physicalLocation: { artifactLocation: { uri: uriOf(p.file ?? report.layout.file ?? 'root.layout') } } }],
+    locations: [{ physicalLocation: { artifactLocation: { uri: uriOf(p.file ?? report.layout.file ?? 'root.layout') }, ...regionOf(p) } }],
     partialFingerprints: { 'problem/v1': fingerprint(p) },
   }
+}
+
+/** The line, for metadata that can't be read. */
+function regionOf(p: Problem): object {
+  const line = lineOf(p)
+  return line === undefined ? {} : { region: { startLine: line } }
 }
 
 /** A path as a relative reference (RFC 3986); a scheme-like first segment must not be read as one. */

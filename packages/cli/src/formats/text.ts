@@ -115,12 +115,13 @@ export function problemLines(p: Problem, context: Pick<Context, 'paint' | 'verbo
   ].filter((row) => row.length > 0)
   const rows = pair.map(([label = '', said = '', from = '']) => [label, context.verbose ? said : shortened(said), from] as const)
   const width = Math.max(0, ...rows.map(([, said]) => said.length))
+  const line = (label: string, said: string): string => row(label, said, Math.max(labels, ...rows.map(([name]) => name.length + 1)))
   return [
     headline(p, paint),
-    ...rows.map(([label, said, from]) => row(label, `${said.padEnd(from === '' ? 0 : width + 2)}${paint.dim(from)}`)),
-    ...(p.rule === undefined ? [] : [row('rule', `${escape(p.rule.text)}    (${rulePlace(p.rule)})`)]),
-    ...(p.cause === undefined ? [] : [row('likely', escape(p.cause))]),
-    ...p.fix.map((fix, i) => row(i === 0 ? 'try' : '', escape(fix))),
+    ...rows.map(([label, said, from]) => line(label, `${said.padEnd(from === '' ? 0 : width + 2)}${paint.dim(from)}`)),
+    ...(p.rule === undefined ? [] : [line('rule', `${escape(p.rule.text)}    (${rulePlace(p.rule)})`)]),
+    ...(p.cause === undefined ? [] : [line('likely', escape(p.cause))]),
+    ...p.fix.map((fix, i) => line(i === 0 ? 'try' : '', escape(fix))),
   ]
 }
 
@@ -128,8 +129,9 @@ function evidence(fallback: string, said: Evidence): string[] {
   return [escape(said.label ?? fallback), escape(said.text), escape(said.from ?? '')]
 }
 
-function row(label: string, said: string): string {
-  return `  ${label.padEnd(labels)} ${said}`.trimEnd()
+/** One row of evidence; labels are as wide as the widest of the problem, at least as all usual ones. */
+function row(label: string, said: string, width: number): string {
+  return `  ${label.padEnd(width)} ${said}`.trimEnd()
 }
 
 /** "1 problem. Not verified.", and what the shell gets. */
