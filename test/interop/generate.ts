@@ -7,7 +7,7 @@ import { honestChain, type Plan } from './chain.ts'
 import type { TestKey } from './keys.ts'
 import { Random } from './random.ts'
 import { seal, type Files, type Sealer } from './seal.ts'
-import { atInspection, beforeSigning } from './tamper.ts'
+import { atInspection, beforeSigning, lottery } from './tamper.ts'
 
 export interface Chain {
   seed: number
@@ -63,16 +63,13 @@ export async function generate(seed: number, keys: readonly TestKey[], sealer: S
   const random = new Random(seed)
   const plan = honestChain(random, keys)
   const marks = random.chance(0.07) ? addParameters(plan, random) : []
+  // Honest, with random rules, tampered with before or after signing, or both.
   const fate = random.below(100)
+  if (fate >= 40 && fate < 62 && lottery(plan, random, keys) !== false) marks.push('random rules')
   const changes = plan.root.payload.inspect.length > 0 && random.chance(0.5) ? atInspection : beforeSigning
-  marks.push(
-    ...apply(changes, {
-      random,
-      count: fate < 45 ? 0 : fate < 75 ? 1 : fate < 85 ? random.between(2, 3) : 0,
-      run: (change) => change(plan, random, keys),
-    }),
-  )
+  const count = fate < 62 ? 0 : fate < 80 ? 1 : fate < 88 ? random.between(1, 3) : 0
+  marks.push(...apply(changes, { random, count, run: (change) => change(plan, random, keys) }))
   const files = await seal(sealer, plan, marks.length > 0)
-  if (fate >= 80) marks.push(...apply(afterSigning, { random, count: 1, run: (change) => change(files, random, plan) }))
+  if (fate >= 84) marks.push(...apply(afterSigning, { random, count: 1, run: (change) => change(files, random, plan) }))
   return { seed, plan, files, marks }
 }

@@ -103,6 +103,38 @@ export function productRules(random: Random, deed: Deed, done: readonly Deed[]):
   return assemble(random, Object.keys(deed.products), rules, done)
 }
 
+const folderOf = (name: string): string => name.slice(0, Math.max(0, name.lastIndexOf('/')))
+
+/**
+ * Rules of every kind around the artifacts that are there, owed to nothing, and at most one verdict at their end: whether it holds hangs on what
+ * each rule before it did to a single artifact.
+ */
+export function lotteryRules(random: Random, o: { mine: readonly string[]; all: readonly string[]; steps: readonly string[] }): Rule[] {
+  const anyName = (): string => random.pick(random.chance(0.7) && o.mine.length > 0 ? o.mine : o.all)
+  const target = anyName()
+  // Half of the rules are about the artifact that the last one asks for.
+  const subject = (): string => (random.chance(0.5) ? target : anyName())
+  const rules: Rule[] = []
+  for (let i = random.between(1, 5); i > 0; i--) {
+    const name = subject()
+    const kind = random.pick(['ALLOW', 'CREATE', 'DELETE', 'MODIFY', 'MATCH', 'MATCH', 'MATCH'])
+    if (kind !== 'MATCH') {
+      rules.push([word(random, kind), random.chance(0.8) ? patternFor(random, name) : strayPattern(random)])
+      continue
+    }
+    const add = random.chance(0.35) ? folderOf(name) : ''
+    const strip = random.chance(0.3) ? folderOf(anyName()) : random.chance(0.5) ? add : ''
+    const rest = add === '' || random.chance(0.1) ? name : name.slice(add.length + 1)
+    const side = random.chance(0.5) ? 'MATERIALS' : 'PRODUCTS'
+    rules.push(match(random, rest === '' ? '*' : patternFor(random, rest), { add, strip, side, from: random.pick(o.steps) }))
+  }
+  const verdict = random.below(10)
+  if (verdict < 6) rules.push([word(random, 'DISALLOW'), literal(target)])
+  else if (verdict < 7) rules.push([word(random, 'DISALLOW'), patternFor(random, target)])
+  else rules.push([word(random, 'REQUIRE'), target])
+  return rules
+}
+
 /** Rules of an inspection that finds the last step's products, and perhaps a file that an inspection made. */
 export function inspectionRules(random: Random, last: string, more: boolean): { expected_materials: Rule[]; expected_products: Rule[] } {
   const rest: Rule[] = more

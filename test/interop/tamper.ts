@@ -6,6 +6,7 @@ import type { Artifacts, JsonObject, JsonValue, Link, Step } from 'intoto'
 import { digestOf, dictionary, type Evidence, type Plan, type PlannedLayout, type PlannedLink } from './chain.ts'
 import type { TestKey } from './keys.ts'
 import { artifactNames, patternFor, strayPattern } from './names.ts'
+import { lotteryRules } from './rules.ts'
 import type { Random } from './random.ts'
 
 /** Changes a plan; false when this plan gives no chance to. */
@@ -199,6 +200,12 @@ export const beforeSigning: Record<string, Tamper> = {
     rule[1] = random.chance(0.5) ? strayPattern(random) : patternFor(random, artifactNames(random, 1)[0]!)
     return true
   }),
+  'rule of another kind': onRules((rules, random) => {
+    const plain = rules.filter((rule) => rule.length === 2)
+    if (plain.length === 0) return false
+    random.pick(plain)[0] = random.pick(['ALLOW', 'CREATE', 'DELETE', 'MODIFY', 'DISALLOW', 'REQUIRE'])
+    return true
+  }),
   'prefix changed': onRules((rules, random) => {
     const prefixed = rules.filter((rule) => rule.length > 6)
     if (prefixed.length === 0) return false
@@ -277,6 +284,22 @@ export const beforeSigning: Record<string, Tamper> = {
     return true
   },
   'no steps': (plan, random) => void (anyLayout(plan, random).payload.steps = []),
+}
+
+/** Puts one or two lists of random rules into the layout: see `lotteryRules`. */
+export const lottery: Tamper = (plan, random) => {
+  const links = places(plan.root)
+  if (links.length === 0) return false
+  for (let lists = random.chance(0.7) ? 1 : 2; lists > 0; lists--) {
+    const { evidence, link, layout } = random.pick(links)
+    const step = layout.payload.steps.find(({ name }) => name === evidence.step)!
+    const list = random.chance(0.5) ? 'expected_materials' : 'expected_products'
+    const sides = { expected_materials: Object.keys(link.payload.materials), expected_products: Object.keys(link.payload.products) }
+    const all = [...sides.expected_materials, ...sides.expected_products]
+    if (all.length === 0) continue
+    step[list] = lotteryRules(random, { mine: sides[list], all, steps: layout.payload.steps.map(({ name }) => name) })
+  }
+  return true
 }
 
 /** Changes to what inspections see and do; for chains that have some. */
