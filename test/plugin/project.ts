@@ -171,7 +171,12 @@ function openedBelow(dir: string, log: string): Set<string> {
 
 /** SHA-256 of a file, computed apart from the code under test. */
 export function sha256(path: string): string {
-  return createHash('sha256').update(readFileSync(path)).digest('hex')
+  return digestBy('sha256', path)
+}
+
+/** The same by any algorithm. */
+export function digestBy(algorithm: string, path: string): string {
+  return createHash(algorithm).update(readFileSync(path)).digest('hex')
 }
 
 /** Source of a script that builds `src/main.js` as a library with each of the bundlers; `plugins` and `more` are source texts. */
