@@ -54,10 +54,13 @@ export function resolveBundled(files: Iterable<string>, lockfile: Lockfile, o: B
   const search = new Search(lockfile, o)
   const dependencies = new Map<string, ResolvedDependency>()
   const unknown = new Set<string>()
+  const counted = new Set<Finding>()
   for (const file of files) {
     const finding = search.file(file)
     if (finding === undefined) unknown.add(file)
-    for (const dependency of finding ?? []) dependencies.set(JSON.stringify([dependency.uri, dependency.digest]), dependency)
+    if (finding === undefined || counted.has(finding)) continue
+    counted.add(finding)
+    for (const dependency of finding) dependencies.set(JSON.stringify([dependency.uri, dependency.digest]), dependency)
   }
   const byUri = (a: ResolvedDependency, b: ResolvedDependency): number => (a.uri < b.uri ? -1 : a.uri > b.uri ? 1 : 0)
   return { dependencies: [...dependencies.values()].toSorted(byUri), unknown: [...unknown].toSorted() }
@@ -82,6 +85,8 @@ class Search {
   private readonly byName = new Map<string, LockedPackage[]>()
   private readonly projects: ReadonlySet<string>
   private readonly findings = new Map<string, Finding>()
+  /** Files of one directory share their answer: a bundle has thousands of files and few directories. */
+  private readonly byDirectory = new Map<string, { finding: Finding }>()
   private readonly manifests = new Map<string, Manifest | undefined>()
 
   constructor(lockfile: Lockfile, o: BundledOptions) {
@@ -98,9 +103,14 @@ class Search {
   }
 
   file(file: string): Finding {
-    const folder = packageFolder(slashed(file))
-    if (folder === undefined) return []
-    return folder === 'none' ? undefined : this.folder(folder)
+    const path = slashed(file)
+    const at = path.slice(0, path.lastIndexOf('/') + 1)
+    const known = this.byDirectory.get(at)
+    if (known !== undefined) return known.finding
+    const folder = packageFolder(path)
+    const finding = folder === undefined ? [] : folder === 'none' ? undefined : this.folder(folder)
+    this.byDirectory.set(at, { finding })
+    return finding
   }
 
   private folder(folder: PackageFolder): Finding {
