@@ -3,6 +3,7 @@
  * an image in the same repository or a tarball that lies elsewhere; a registry has to take both (distribution specification 1.1, "Pushing
  * Manifests with Subject").
  */
+import { setTimeout } from 'node:timers/promises'
 import { InTotoError, parseJson, problem, type JsonObject } from 'intoto'
 import { checkAddress, failed, isLoopback } from './http.ts'
 import { fallbackTag, ociIndex, ociManifest, readDescriptor, Registry, type Descriptor } from './registry.ts'
@@ -35,7 +36,7 @@ const mediaTypes = {
 const known: ReadonlySet<string> = new Set(Object.values(mediaTypes))
 
 /** Rounds of writing the fallback list and looking whether it stayed. */
-const attempts = 5
+const attempts = 8
 
 /** A store in a repository of an OCI registry. */
 export class OciStore implements EvidenceStore {
@@ -97,6 +98,8 @@ export class OciStore implements EvidenceStore {
    */
   private async tag(digest: string, added: readonly Descriptor[]): Promise<void> {
     for (let attempt = 0; attempt < attempts; attempt++) {
+      // clients that go in step would overwrite each other in every round
+      if (attempt > 0) await setTimeout(Math.random() * 100 * attempt)
       const there = await this.registry.tagged(digest)
       const missing = added.filter((each) => there.every((other) => other.digest !== each.digest))
       if (missing.length === 0) return

@@ -58,7 +58,7 @@ export class Registry {
     return this.object(this.checked(this.expectStatus(answer, [200]).bytes, descriptor))
   }
 
-  /** Descriptor of the manifest with this digest, if there is one. */
+  /** Descriptor of the manifest with this digest, if there is one; registries differ in how they say that there is none. */
   async head(digest: string): Promise<Descriptor | undefined> {
     const accept = [
       ociManifest,
@@ -67,7 +67,7 @@ export class Registry {
       'application/vnd.docker.distribution.manifest.list.v2+json',
     ].join(', ')
     const answer = await this.call({ method: 'HEAD', path: `manifests/${digest}`, headers: { accept }, limit: 0 })
-    if (answer.status === 404) return undefined
+    if ([400, 404, 405].includes(answer.status)) return undefined
     const { headers } = this.expectStatus(answer, [200])
     const [mediaType, size] = [headers.get('content-type'), Number(headers.get('content-length'))]
     return mediaType === null || !Number.isSafeInteger(size) || size <= 0 ? undefined : { mediaType, digest, size }
