@@ -2,8 +2,13 @@
  * Keyless signing from end to end on loopback: a certificate authority, a log and a time stamper of @sigstore/mock behind a server of ours, and a
  * trusted root made of their keys. No other address is known to anybody here.
  */
+import { execFileSync } from 'node:child_process'
 import { createHash, generateKeyPairSync } from 'node:crypto'
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { fulcioHandler, initializeCA, initializeCTLog, initializeTLog, initializeTSA, rekorHandler, tsaHandler } from '@sigstore/mock'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createLink, fromUtf8, generateKeyPair, importSigner, InTotoError, sign, utf8 } from 'intoto'
@@ -186,5 +191,39 @@ describe('keyless', () => {
     const unreachable = await refused(() => signKeyless(statement, { ...services(), rekorUrl: address }))
     expect(unreachable.code).toBe('E_KEY')
     for (const { message } of [gone, unreachable]) expect(message).not.toContain(identityToken)
+  })
+})
+
+describe('without sigstore installed', () => {
+  it('everything else works, and keyless says what to install', () => {
+    const root = mkdtempSync(join(tmpdir(), 'intoto-bare-'))
+    try {
+      // the package as users get it, with its dependencies and without its optional peer
+      const modules = join(root, 'node_modules')
+      const own = fileURLToPath(new URL('../../packages/npm/', import.meta.url))
+      cpSync(join(own, 'dist'), join(modules, 'intoto-npm/dist'), { recursive: true })
+      cpSync(join(own, 'package.json'), join(modules, 'intoto-npm/package.json'))
+      for (const name of ['intoto', 'modern-tar', 'confbox'])
+        symlinkSync(join(own, '../../node_modules', name), join(modules, name), 'junction')
+      const script = `
+        const { keyHint, signKeyless, verifyKeyless } = await import('intoto-npm')
+        const trust = { trustedRoot: new Uint8Array(), identity: 'a', issuer: 'b' }
+        const codes = [typeof keyHint]
+        for (const run of [() => signKeyless({}, { identityToken: 'x' }), () => verifyKeyless(new Uint8Array(), trust)]) {
+          try { await run() } catch (error) { codes.push(error.code, ...error.problem.fix) }
+        }
+        console.log(JSON.stringify(codes))`
+      writeFileSync(join(root, 'bare.mjs'), script)
+      const install = 'npm install --save-dev sigstore@4'
+      expect(JSON.parse(execFileSync(process.execPath, ['bare.mjs'], { cwd: root, encoding: 'utf8' }))).toEqual([
+        'function',
+        'E_UNSUPPORTED',
+        install,
+        'E_UNSUPPORTED',
+        install,
+      ])
+    } finally {
+      rmSync(root, { recursive: true, force: true })
+    }
   })
 })
