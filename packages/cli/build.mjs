@@ -2,7 +2,7 @@
  * Bundles the command line into dist/: one small CommonJS entry and one chunk for each command, loaded when it is called. Loose modules cost more
  * than half a bare Node start in resolving alone, and a module that imports CommonJS twice a start. `tsc -b` has built the libraries before.
  */
-import { readFileSync, rmSync, readdirSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
@@ -42,7 +42,7 @@ const bundle = await rolldown({
     report(level, log)
   },
 })
-await bundle.write({
+const { output } = await bundle.write({
   dir: at('dist'),
   format: 'cjs',
   entryFileNames: '[name].cjs',
@@ -69,3 +69,16 @@ await bundle.write({
   },
 })
 await bundle.close()
+
+// What is bundled is distributed: the licences of other people's code go with it.
+const packages = new Map()
+for (const id of output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []))) {
+  const [, folder, name] = /^(.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+))/.exec(id) ?? []
+  if (folder !== undefined) packages.set(name, folder)
+}
+const texts = [...packages].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, folder]) => {
+  const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
+  if (file === undefined) throw new Error(`bundling: ${name} has no licence file`)
+  return `${name}\n\n${readFileSync(`${folder}/${file}`, 'utf8').trim()}\n`
+})
+writeFileSync(at('dist/licenses.txt'), texts.join('\n----\n\n'))

@@ -49,6 +49,7 @@ describe('a layout or key that is not there or not a file: exit code 2, two line
       () => ['dist', ...key, '--through', 'build', '--format', 'json', '--output', join(odd, 'none/x.json')],
     ],
     ['OpenPGP', () => ['-g', '8465A1E2']],
+    ['a product behind -k', () => [...key, 'dist']],
     ['a time limit that is none', () => [...key, '--inspection-timeout', '-1']],
   ])('%s', (_what, args) => {
     const ended = verify(args())
@@ -97,7 +98,7 @@ describe('bytes that are no layout or key: exit code 1, two lines', () => {
     const ended = verify(['-l', file('odd.layout', content()), ...key])
     expect(ended.code, ended.err).toBe(1)
     expect(complaints(ended).length).toBeLessThanOrEqual(2)
-    expect(complaints(ended)[0]).toMatch(new RegExp(`^${code} \\S*odd\\.layout `))
+    expect(complaints(ended)[0]).toMatch(new RegExp(`^${code} \\S*odd\\.layout(:\\d+)? `))
   })
 
   test('a key file that holds none, or the private half', () => {

@@ -16,10 +16,10 @@ import {
   type Signer,
   sign,
 } from 'intoto'
-import { loadSigner, readMetadataFile, writeFileAtomic } from 'intoto/node'
+import { readMetadataFile, writeFileAtomic } from 'intoto/node'
 import type { Call, CommandFile } from './command.ts'
 import { exitCodes, misuse } from './failure.ts'
-import { declareGpg, type GpgFlags, passwordOf, refuseGpg } from './signing.ts'
+import { declareGpg, type GpgFlags, openSigner, passwordOf, refuseGpg } from './signing.ts'
 import { escape, type Terminal } from './terminal.ts'
 import { decodeFile, nameOf, readKeys } from './trust.ts'
 
@@ -93,7 +93,7 @@ export function idsOf(style: 'python' | 'go' | 'both'): (key: Key) => readonly s
 /** Private keys for a list of references. */
 export async function loadSigners(refs: readonly string[], prompt: boolean | undefined, terminal: Terminal): Promise<Signer[]> {
   const signers: Signer[] = []
-  for (const ref of refs) signers.push(await loadSigner(ref, await passwordOf(prompt ? true : undefined, terminal)))
+  for (const ref of refs) signers.push(await openSigner(ref, await passwordOf(prompt ? true : undefined, terminal), terminal))
   return signers
 }
 

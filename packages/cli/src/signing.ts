@@ -2,10 +2,11 @@
  * The flags with which a command is given a private key, and the signer behind them. Used by every command that signs. A password or key never
  * reaches a message; the environment's key is taken out of it once it is read, so that no command we start inherits it.
  */
+import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { InTotoError, keyidFor, type Signer, type SignOptions } from 'intoto'
 import { findSigner, loadSigner } from 'intoto/node'
-import { misuse } from './failure.ts'
+import { headline, misuse } from './failure.ts'
 import type { Terminal } from './terminal.ts'
 
 /** What the flags of `declareGpg` leave behind. */
@@ -67,15 +68,29 @@ export function refuseGpg(flags: GpgFlags): void {
  */
 export async function requireSigner(flags: SigningFlags, terminal: Terminal): Promise<Signer> {
   refuseGpg(flags)
-  const found = findSigner({
-    ...(flags.signingKey === undefined ? {} : { given: flags.signingKey }),
-    env: process.env,
-    ci: isCI(process.env),
-  })
+  const found = findSigner({ given: flags.signingKey, env: process.env, ci: isCI(process.env), packageName: packageName() })
   if (found === undefined)
     throw misuse('no signing key was given', '--signing-key PATH, or set INTOTO_KEY_FILE; "intoto keygen" makes a key')
-  terminal.detail(`key from ${found.from}`)
-  return loadSigner(found.ref, await passwordOf(flags.password, terminal))
+  if (flags.signingKey === undefined) terminal.note(`[in-toto] signing with ${found.from}`)
+  return openSigner(found.ref, await passwordOf(flags.password, terminal), terminal)
+}
+
+/**
+ * A private key by its reference; that others can read its file is said.
+ * @throws InTotoError E_KEY
+ */
+export function openSigner(ref: string, password: { password?: string }, terminal: Terminal): Promise<Signer> {
+  return loadSigner(ref, { ...password, warn: (p) => terminal.note(headline(p, terminal.err)) })
+}
+
+/** Name of the package here, under which a key may be kept. */
+function packageName(): string | undefined {
+  try {
+    const { name } = JSON.parse(readFileSync('package.json', 'utf8')) as { name?: unknown }
+    return typeof name === 'string' ? name : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Whether this runs where nobody sits. */

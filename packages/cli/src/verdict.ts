@@ -11,7 +11,7 @@ import type { Context } from './formats/format.ts'
 import { type Product, readProduct, scriptsOf } from './product.ts'
 import { declareGpg, type GpgFlags, refuseGpg } from './signing.ts'
 import type { Terminal } from './terminal.ts'
-import { keyNames, readKeys, readLayout, requireKeys } from './trust.ts'
+import { keyNames, type NamedKey, readKeys, readLayout, requireKeys } from './trust.ts'
 import { version } from './version.ts'
 import { millisecondsOf, timeOf } from './words.ts'
 
@@ -68,7 +68,7 @@ export async function reachVerdict(
   o: { command: string; products: readonly string[]; terminal: Terminal; trace?: boolean },
 ): Promise<Verdict> {
   refuseGpg(flags)
-  const keys = await readKeys(requireKeys(flags.verificationKeys, o.command))
+  const keys = await readOwners(requireKeys(flags.verificationKeys, o.command), o)
   const limits = limitsOf(flags.limit)
   const layout = readLayout(flags.layout, limits)
   const { steps } = layout.payload
@@ -107,9 +107,23 @@ export async function reachVerdict(
   }
 }
 
+/** Keys of the owners; a product that -k has swallowed is told apart from a bad key. */
+async function readOwners(paths: readonly string[], o: { command: string; products: readonly string[] }): Promise<NamedKey[]> {
+  const swallowed = o.products.length > 0 ? undefined : paths.slice(1).find((path) => path.endsWith('.tgz') || isFolder(path))
+  if (swallowed === undefined) return readKeys(paths)
+  const keys = paths.filter((path) => path !== swallowed).join(' ')
+  throw misuse(
+    `${o.command}: -k takes all words up to the next flag, and "${swallowed}" is no key`,
+    `intoto ${o.command} ${swallowed} -k ${keys}`,
+  )
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+}
+
 /** Folders that are searched when none is named: evidence travels with what it proves. */
 function linkFolders(products: readonly string[]): string[] {
-  const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
   const own = products.filter(isFolder)
   const usual = isFolder('in-toto') ? ['in-toto', ...(isFolder('dist') ? ['dist'] : [])] : ['.']
   return [...new Set([...usual, ...own].map((path) => path.replace(/(?<=.)\/+$/, '')))]
