@@ -14,16 +14,22 @@ for (const name of readdirSync(at('.'), { withFileTypes: true }).some((e) => e.n
   if (name.endsWith('.cjs') || name.endsWith('.map') || name === 'chunks') rmSync(at(`dist/${name}`), { recursive: true })
 }
 
-/** Loading node:child_process takes a tenth of a bare start, and few calls start a process: its functions load it when they are called. */
-const lateProcesses = {
-  name: 'late-processes',
-  resolveId: (id) => (id === 'node:child_process' ? '\0child-process' : null),
+/** Built-in modules that take a tenth of a bare start to load and that few calls use: what is imported of them loads them when it is called. */
+const lateModules = { 'node:child_process': ['spawn', 'spawnSync'], 'node:worker_threads': ['Worker'] }
+const late = {
+  name: 'late',
+  resolveId: (id) => (Object.hasOwn(lateModules, id) ? `\0${id}` : null),
   load: (id) => {
-    if (id !== '\0child-process') return null
-    const names = ['spawn', 'spawnSync']
-    return names
-      .map((name) => `export const ${name} = (...args) => process.getBuiltinModule('node:child_process').${name}(...args)`)
-      .join('\n')
+    const name = id.slice(1)
+    if (!id.startsWith('\0') || !Object.hasOwn(lateModules, name)) return null
+    const load = `process.getBuiltinModule('${name}')`
+    // A constructor that returns an object gives that object to "new".
+    const lines = lateModules[name].map((member) =>
+      /^[A-Z]/.test(member)
+        ? `export function ${member}(...args) { return new (${load}.${member})(...args) }`
+        : `export const ${member} = (...args) => ${load}.${member}(...args)`,
+    )
+    return lines.join('\n')
   },
 }
 
@@ -33,7 +39,7 @@ const entry = 'main|failure|terminal|nearest|environment|version'
 const bundle = await rolldown({
   input: { intoto: at('src/main.ts') },
   platform: 'node',
-  plugins: [lateProcesses],
+  plugins: [late],
   preserveEntrySignatures: false,
   resolve: { conditionNames: ['node', 'import', 'default'] },
   transform: { define: { PACKAGE_VERSION: JSON.stringify(version) } },
@@ -76,9 +82,11 @@ for (const id of output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.modul
   const [, folder, name] = /^(.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+))/.exec(id) ?? []
   if (folder !== undefined) packages.set(name, folder)
 }
-const texts = [...packages].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, folder]) => {
-  const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
-  if (file === undefined) throw new Error(`bundling: ${name} has no licence file`)
-  return `${name}\n\n${readFileSync(`${folder}/${file}`, 'utf8').trim()}\n`
-})
+const texts = [...packages]
+  .sort(([a], [b]) => (a < b ? -1 : 1))
+  .map(([name, folder]) => {
+    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
+    if (file === undefined) throw new Error(`bundling: ${name} has no licence file`)
+    return `${name}\n\n${readFileSync(`${folder}/${file}`, 'utf8').trim()}\n`
+  })
 writeFileSync(at('dist/licenses.txt'), texts.join('\n----\n\n'))
