@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { nearest } from '../../packages/cli/src/nearest.ts'
 import { strangers } from '../../packages/cli/src/environment.ts'
-import { bareEnvironment, bin, complaints, intoto, mustRun, problemLine, start, temporaryFolder } from './command.ts'
+import { bareEnvironment, bin, complaints, intoto, mustRun, problemLine, start, temporaryFolder, type Ended } from './command.ts'
 
 let folder: string
 
@@ -97,6 +97,14 @@ describe('mistakes', () => {
     expect(intoto(['show', 'none']).err).not.toMatch(/\n\s+at /)
     expect(intoto(['show', 'none', '--debug']).err).toMatch(/\n\s+at /)
   })
+})
+
+test('INTOTO_LOG_LEVEL says how much is said, a flag more', () => {
+  const show = (level: string, ...flags: string[]): Ended =>
+    intoto(['show', join(folder, 'alice.pub'), ...flags], { env: { INTOTO_LOG_LEVEL: level } })
+  expect(show('quiet')).toMatchObject({ code: 0, out: '', err: '' })
+  expect(show('verbose').out).not.toBe('')
+  expect(intoto(['show', 'none'], { env: { INTOTO_LOG_LEVEL: 'quiet' } }).err).toMatch(/^E_IO none /)
 })
 
 describe.skipIf(process.platform === 'win32')('a world that breaks', () => {

@@ -3,6 +3,7 @@
  * otherwise switch off a guard in silence. main.ts calls it. It never prints a value.
  */
 import { nearest } from './nearest.ts'
+import type { Loudness } from './terminal.ts'
 
 /** Everything that any of our packages reads under this prefix. */
 const known = [
@@ -31,4 +32,10 @@ export function strangers(env: NodeJS.ProcessEnv): string[] {
     )
   }
   return lines
+}
+
+/** How much is said where no flag decides: INTOTO_LOG_LEVEL is `quiet`, `verbose` or `debug`; anything else says as much as usual. */
+export function loudnessOf(env: NodeJS.ProcessEnv): Loudness {
+  const level = env['INTOTO_LOG_LEVEL']
+  return { quiet: level === 'quiet', verbose: level === 'verbose' || level === 'debug', debug: level === 'debug' }
 }

@@ -3,10 +3,10 @@
  * command costs. It judges nothing and prints only the overview, the version and what went wrong.
  */
 import type { CommandFile } from './command.ts'
-import { strangers } from './environment.ts'
+import { loudnessOf, strangers } from './environment.ts'
 import { exitCodeOf, exitCodes, failureLines, misuse } from './failure.ts'
 import { nearest } from './nearest.ts'
-import { complain, createTerminal, escape, type Loudness, write } from './terminal.ts'
+import { complain, createTerminal, escape, write } from './terminal.ts'
 import { specification, version } from './version.ts'
 
 /** Every command: its line in the overview and how to load it. Names of two words belong to a group. */
@@ -33,15 +33,10 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
   mock: ['try a step out: an unsigned link of everything here', async () => (await import('./mock.ts')).mock],
 }
 
-/** Flags that main reads ahead of the command, so that a wrong command line is reported as loudly as was asked for. */
-function loudness(words: readonly string[]): Loudness {
+/** Whether a failure of this command line is to be told with stack traces; read ahead, since the line itself may be what is wrong. */
+function isDebug(words: readonly string[]): boolean {
   const end = words.indexOf('--')
-  const own = end < 0 ? words : words.slice(0, end)
-  return {
-    quiet: own.includes('-q') || own.includes('--quiet'),
-    verbose: own.includes('-v') || own.includes('--verbose'),
-    debug: own.includes('--debug'),
-  }
+  return loudnessOf(process.env).debug === true || (end < 0 ? words : words.slice(0, end)).includes('--debug')
 }
 
 /** One line for each of these commands. */
@@ -109,16 +104,15 @@ async function main(words: readonly string[]): Promise<number> {
   const [{ parseCall }, file] = await Promise.all([import('./command.ts'), load()])
   const parsed = parseCall(name, file, rest)
   if ('help' in parsed) return said(parsed.help)
-  const terminal = createTerminal(parsed.options)
+  const terminal = createTerminal({ ...loudnessOf(process.env), ...parsed.options })
   for (const line of strangers(process.env)) terminal.note(line)
   return file.run({ ...parsed, terminal })
 }
 
 /** Prints what ended a command and chooses the exit code. */
 function fail(error: unknown, words: readonly string[]): number {
-  const loud = loudness(words)
-  const terminal = createTerminal(loud)
-  for (const line of failureLines(error, { paint: terminal.err, debug: loud.debug === true })) terminal.complain(line)
+  const { err } = createTerminal({})
+  for (const line of failureLines(error, { paint: err, debug: isDebug(words) })) complain(line)
   return exitCodeOf(error)
 }
 
