@@ -204,6 +204,36 @@ describe('evidence that is not what it seems', () => {
   })
 })
 
+describe('an inspection', () => {
+  test('looks into the tarball, in a private folder; without the tarball it fails', () => {
+    const inspected = copyOf(chain)
+    const functionaries = ['--functionary', 'in-toto/alice.pub', 'build=in-toto/ci.pub', 'package=in-toto/ci.pub']
+    mustRun(
+      [
+        'layout',
+        'new',
+        '--preset',
+        'npm',
+        ...functionaries,
+        '--tarball',
+        'lib-1.0.0.tgz',
+        '-o',
+        '../inspected.layout',
+        '--sign-with',
+        '../keys/owner',
+      ],
+      inspected.call,
+    )
+    const layout = ['-l', '../inspected.layout', '-d', 'in-toto', 'dist']
+    const { out } = mustRun(['verify', 'lib-1.0.0.tgz', ...key, ...layout], inspected.call)
+    expect(out).toMatch(/^ ok {6}unpack {3}inspection +1 material +-> 5 products +tar xzf lib-1\.0\.0\.tgz$/m)
+    expect(readdirSync(inspected.root)).not.toContain('package')
+    const other = intoto(['verify', 'dist', ...key, ...layout], inspected.call)
+    expect(other.code).toBe(1)
+    expect(problems(other.out)[0]).toMatch(/^E_INSPECTION unpack {2}/)
+  })
+})
+
 describe('explain', () => {
   test('follows a file through the steps and names the rules', () => {
     const { out } = mustRun(['explain', 'dist/index.js', ...key], chain.call)

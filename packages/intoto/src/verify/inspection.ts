@@ -22,6 +22,7 @@ export async function runInspections(run: Run): Promise<void> {
       run.chain.set(inspection.name, { link, file: `inspection: ${commandText(inspection.run)}`, kind: 'inspection' })
       report.materials = Object.keys(link.materials).length
       report.products = Object.keys(link.products).length
+      report.command = [...link.command]
     } catch (error) {
       if (!(error instanceof InTotoError)) throw error
       run.add({ ...error.problem, step: inspection.name })
