@@ -21,11 +21,13 @@ describe('artifactName', () => {
   })
 
   it('leaves its own results alone', () => {
-    fc.assert(fc.property(fc.array(fc.constantFrom('a', '.', '..', '', 'b c'), { maxLength: 8 }), (parts) => {
-      const name = artifactName(parts.join('/'))
-      expect(artifactName(name)).toBe(name)
-      expect(cleanName(name)).toBe(name)
-    }))
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom('a', '.', '..', '', 'b c'), { maxLength: 8 }), (parts) => {
+        const name = artifactName(parts.join('/'))
+        expect(artifactName(name)).toBe(name)
+        expect(cleanName(name)).toBe(name)
+      }),
+    )
   })
 })
 

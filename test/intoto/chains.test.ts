@@ -24,7 +24,12 @@ async function run(chain: ChainCase): Promise<Report | InTotoError> {
   try {
     const layout = decodeMetadata(chain.layout, { what: 'root.layout' }) as Metadata<Layout>
     const keys = await Promise.all(chain.owners.map(importKey))
-    return await judge(layout, { keys, links: memoryLinks(chain.links), commandMismatch: 'warn', ...(chain.parameters === undefined ? {} : { parameters: chain.parameters }) })
+    return await judge(layout, {
+      keys,
+      links: memoryLinks(chain.links),
+      commandMismatch: 'warn',
+      ...(chain.parameters === undefined ? {} : { parameters: chain.parameters }),
+    })
   } catch (error) {
     if (error instanceof InTotoError) return error
     throw error
@@ -58,7 +63,9 @@ describe('chains made with the reference tools', () => {
     it(`${chain.name}: refused where no command can be run`, async () => {
       const outcome = await run(chain)
       const first = outcome instanceof InTotoError ? outcome.problem : outcome.problems.find(({ severity }) => severity === 'error')
-      expect(first?.code).toBe(chain.reason === 'malformed' ? (chain.parameters === undefined ? 'E_LAYOUT_INVALID' : 'E_CONFIG') : 'E_UNSUPPORTED')
+      expect(first?.code).toBe(
+        chain.reason === 'malformed' ? (chain.parameters === undefined ? 'E_LAYOUT_INVALID' : 'E_CONFIG') : 'E_UNSUPPORTED',
+      )
     })
   }
 })

@@ -26,7 +26,9 @@ export interface ChainCase {
 const root = fileURLToPath(new URL('../vectors/chains/', import.meta.url))
 
 function filesBelow(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true }).flatMap((entry) => (entry.isFile() ? [join(entry.parentPath, entry.name)] : []))
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).flatMap((entry) =>
+    entry.isFile() ? [join(entry.parentPath, entry.name)] : [],
+  )
 }
 
 function read(name: string): ChainCase {
@@ -47,9 +49,13 @@ function read(name: string): ChainCase {
     mustNotCreate: data.mustNotCreate ?? [],
     layout,
     owners: data.layoutKeys.map((file: string) => readFileSync(join(folder, file), 'utf8')),
-    links: Object.fromEntries(filesBelow(links).map((file) => [relative(links, file).split(sep).join('/'), new Uint8Array(readFileSync(file))])),
+    links: Object.fromEntries(
+      filesBelow(links).map((file) => [relative(links, file).split(sep).join('/'), new Uint8Array(readFileSync(file))]),
+    ),
     inspects: /"inspect": ?\[\s*\{/.test(body),
   }
 }
 
-export const chainCases: ChainCase[] = readdirSync(root, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [read(entry.name)] : []))
+export const chainCases: ChainCase[] = readdirSync(root, { withFileTypes: true }).flatMap((entry) =>
+  entry.isDirectory() ? [read(entry.name)] : [],
+)

@@ -3,7 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { createLink, explainArtifact, parseLayout, type ArtifactLife, type Link } from 'intoto'
 import { alice, bob, files, inspection, layout, linkFile, sha256, step, verdict } from './world.ts'
 
-const match = ['REQUIRE package.json', 'CREATE nothing', 'MATCH dist/* WITH PRODUCTS FROM build', 'MATCH * WITH PRODUCTS FROM source', 'DISALLOW *']
+const match = [
+  'REQUIRE package.json',
+  'CREATE nothing',
+  'MATCH dist/* WITH PRODUCTS FROM build',
+  'MATCH * WITH PRODUCTS FROM source',
+  'DISALLOW *',
+]
 const wire = layout(
   [
     step('source', { products: ['REQUIRE package.json', 'ALLOW *'] }),
@@ -12,13 +18,17 @@ const wire = layout(
   ],
   { inspect: [inspection('unpack', { products: ['MATCH dist/* IN package WITH PRODUCTS FROM build', 'DISALLOW *'] })] },
 )
-const chain = (packed: Record<string, string> = { 'package.json': '{}', 'dist/a.js': 'a' }, unpacked: Record<string, string> = { 'package/dist/a.js': 'a' }): Link[] => [
+const chain = (
+  packed: Record<string, string> = { 'package.json': '{}', 'dist/a.js': 'a' },
+  unpacked: Record<string, string> = { 'package/dist/a.js': 'a' },
+): Link[] => [
   createLink({ name: 'source', products: files({ 'package.json': '{}', 'src/a.ts': 's' }) }),
   createLink({ name: 'build', materials: files({ 'src/a.ts': 's' }), products: files({ 'dist/a.js': 'a' }) }),
   createLink({ name: 'package', materials: files(packed), products: files({ 'x.tgz': 't' }) }),
   createLink({ name: 'unpack', products: files(unpacked) }),
 ]
-const life = (path: string, links = chain()): [string, string, string, string | undefined][] => told(explainArtifact(parseLayout(wire), links, path))
+const life = (path: string, links = chain()): [string, string, string, string | undefined][] =>
+  told(explainArtifact(parseLayout(wire), links, path))
 const told = ({ stages }: ArtifactLife): [string, string, string, string | undefined][] =>
   stages.map(({ step, list, name, outcome, rule }) => [`${step} ${list.slice('expected_'.length)}`, name, outcome, rule?.text])
 
@@ -37,8 +47,14 @@ describe('explainArtifact', () => {
     const packed = stages.find(({ step }) => step === 'package')!
     expect(packed).toMatchObject({ outcome: 'refused', rule: { text: 'DISALLOW *', index: 4 }, digests: { sha256: sha256('evil') } })
     expect(packed.passed).toEqual([
-      { rule: expect.objectContaining({ text: 'MATCH dist/* WITH PRODUCTS FROM build', index: 2 }), why: expect.stringContaining('digests differ') },
-      { rule: expect.objectContaining({ text: 'MATCH * WITH PRODUCTS FROM source' }), why: expect.stringContaining('not among the products of "source"') },
+      {
+        rule: expect.objectContaining({ text: 'MATCH dist/* WITH PRODUCTS FROM build', index: 2 }),
+        why: expect.stringContaining('digests differ'),
+      },
+      {
+        rule: expect.objectContaining({ text: 'MATCH * WITH PRODUCTS FROM source' }),
+        why: expect.stringContaining('not among the products of "source"'),
+      },
     ])
   })
 
@@ -49,9 +65,16 @@ describe('explainArtifact', () => {
   })
 
   it('tells of a REQUIRE that misses it, or that came too late', () => {
-    expect(life('package.json', chain({ 'dist/a.js': 'a' })).at(-1)).toEqual(['package materials', 'package.json', 'refused', 'REQUIRE package.json'])
+    expect(life('package.json', chain({ 'dist/a.js': 'a' })).at(-1)).toEqual([
+      'package materials',
+      'package.json',
+      'refused',
+      'REQUIRE package.json',
+    ])
     const late = parseLayout(layout([step('source', { products: ['ALLOW *', 'REQUIRE package.json'] })]))
-    expect(told(explainArtifact(late, chain(), 'package.json'))).toEqual([['source products', 'package.json', 'refused', 'REQUIRE package.json']])
+    expect(told(explainArtifact(late, chain(), 'package.json'))).toEqual([
+      ['source products', 'package.json', 'refused', 'REQUIRE package.json'],
+    ])
   })
 
   it('knows nothing of an artifact that nobody recorded', () => {
@@ -66,13 +89,19 @@ describe('explainArtifact', () => {
   })
 
   it('works on the chain of a traced Report, and agrees with it', async () => {
-    const links = await Promise.all(chain().slice(0, 3).map((link, i) => linkFile(i === 2 ? bob : alice, link)))
+    const links = await Promise.all(
+      chain()
+        .slice(0, 3)
+        .map((link, i) => linkFile(i === 2 ? bob : alice, link)),
+    )
     const report = await verdict({ layout: wire, links, options: { trace: true, inspect: async () => chain()[3]! } })
     expect([report.ok, report.chain!.map(({ name }) => name)]).toEqual([true, ['source', 'build', 'package', 'unpack']])
     for (const path of ['dist/a.js', 'src/a.ts', 'package.json', 'x.tgz']) {
       for (const { step: name, list, name: artifact, outcome, rule } of explainArtifact(parseLayout(wire), report.chain!, path).stages) {
         const rules = [...report.steps, ...report.inspections].find((one) => one.name === name)!.rules.filter((one) => one.list === list)
-        expect(rules.filter(({ names }) => names!.includes(artifact)).map(({ index }) => index)).toEqual(outcome === 'consumed' ? [rule!.index] : [])
+        expect(rules.filter(({ names }) => names!.includes(artifact)).map(({ index }) => index)).toEqual(
+          outcome === 'consumed' ? [rule!.index] : [],
+        )
       }
     }
   })

@@ -14,11 +14,22 @@ describe('inspections', () => {
       calls.push([what.name, what.run, linkFiles])
       return createLink({ name: what.name, products: files({ 'dist/a.js': 'a' }) })
     }
-    const wire = layout([build], { inspect: [inspection('one', { run: ['sh', '-c', 'x; $y'] }), inspection('two', { products: ['MATCH * WITH PRODUCTS FROM build', 'DISALLOW *'] })] })
+    const wire = layout([build], {
+      inspect: [
+        inspection('one', { run: ['sh', '-c', 'x; $y'] }),
+        inspection('two', { products: ['MATCH * WITH PRODUCTS FROM build', 'DISALLOW *'] }),
+      ],
+    })
     const report = await verdict({ layout: wire, links, options: { inspect } })
     expect(report.ok).toBe(true)
-    expect(calls).toEqual([['one', ['sh', '-c', 'x; $y'], [linkFileName('build', alice.key.keyid)]], ['two', ['true'], [linkFileName('build', alice.key.keyid)]]])
-    expect(report.inspections).toMatchObject([{ name: 'one', kind: 'inspection', status: 'ok', threshold: 0, products: 1 }, { name: 'two', status: 'ok' }])
+    expect(calls).toEqual([
+      ['one', ['sh', '-c', 'x; $y'], [linkFileName('build', alice.key.keyid)]],
+      ['two', ['true'], [linkFileName('build', alice.key.keyid)]],
+    ])
+    expect(report.inspections).toMatchObject([
+      { name: 'one', kind: 'inspection', status: 'ok', threshold: 0, products: 1 },
+      { name: 'two', status: 'ok' },
+    ])
   })
 
   it('are refused, never skipped, where nothing can run them', async () => {
@@ -64,10 +75,14 @@ describe('inspections', () => {
     const evil = layout([build], { inspect: [inspection('a', { products: match('evil') }), inspection('evil', { products: match('a') })] })
     expect(codesOf(await verdict({ layout: evil, links, options: { inspect } }))).toEqual(['E_TAMPER', 'E_TAMPER'])
     const step2 = layout([step('build', { products: match('a') })], { inspect: [inspection('a')] })
-    expect(errorsOf(await verdict({ layout: step2, links, options: { inspect: forbidden } }))).toMatchObject([{ code: 'E_RULE', step: 'build' }])
+    expect(errorsOf(await verdict({ layout: step2, links, options: { inspect: forbidden } }))).toMatchObject([
+      { code: 'E_RULE', step: 'build' },
+    ])
   })
 
   it('let an error that nobody foresaw through', async () => {
-    await expect(verdict({ layout: layout([build], { inspect: [inspection('x')] }), links, options: { inspect: forbidden } })).rejects.toThrow('an inspection ran')
+    await expect(
+      verdict({ layout: layout([build], { inspect: [inspection('x')] }), links, options: { inspect: forbidden } }),
+    ).rejects.toThrow('an inspection ran')
   })
 })

@@ -12,7 +12,15 @@ const changed = (change: (layout: any) => void): any => {
 
 describe('parseLayout', () => {
   it('keeps unknown members and reads null lists of Go as empty', () => {
-    const parsed = parseLayout(changed((l) => Object.assign(l, { inspect: null, future: 1, steps: [{ ...step('a'), expected_command: null, expected_materials: null, pubkeys: null }] })))
+    const parsed = parseLayout(
+      changed((l) =>
+        Object.assign(l, {
+          inspect: null,
+          future: 1,
+          steps: [{ ...step('a'), expected_command: null, expected_materials: null, pubkeys: null }],
+        }),
+      ),
+    )
     expect(parsed).toMatchObject({ future: 1, inspect: [] })
     expect(parsed.steps[0]).toMatchObject({ expected_command: [], expected_materials: [], pubkeys: [] })
   })
@@ -41,17 +49,32 @@ describe('parseLayout', () => {
     ['pubkeys of one string', (l) => (l.steps[0].pubkeys = alice.key.keyid), 'layout.steps[0].pubkeys'],
     ['no expected_command', (l) => delete l.steps[0].expected_command, 'layout.steps[0].expected_command'],
     ['an expected_command of one string', (l) => (l.steps[0].expected_command = 'vite build'), 'layout.steps[0].expected_command'],
-    ['misspelt expected_proDucts', (l) => ((l.steps[0].expected_proDucts = l.steps[0].expected_products), delete l.steps[0].expected_products), 'layout.steps[0].expected_products'],
+    [
+      'misspelt expected_proDucts',
+      (l) => ((l.steps[0].expected_proDucts = l.steps[0].expected_products), delete l.steps[0].expected_products),
+      'layout.steps[0].expected_products',
+    ],
     ['an empty rule', (l) => l.steps[0].expected_products.push([]), 'layout.steps[0].expected_products[1]'],
     ['a rule as text', (l) => (l.steps[0].expected_products = ['ALLOW *']), 'layout.steps[0].expected_products[0]'],
     ['a rule of three words', (l) => (l.steps[0].expected_materials = [['ALLOW', 'a', 'b']]), 'layout.steps[0].expected_materials[0]'],
     ['an inspection of another _type', (l) => (l.inspect = [{ ...inspection('x'), _type: 'step' }]), 'layout.inspect[0]._type'],
     ['an inspection without command', (l) => (l.inspect = [{ ...inspection('x'), run: [] }]), 'layout.inspect[0].run'],
     ['an inspection with a command of one string', (l) => (l.inspect = [{ ...inspection('x'), run: 'true' }]), 'layout.inspect[0].run'],
-    ['a malformed rule of an inspection', (l) => (l.inspect = [{ ...inspection('x'), expected_products: [['MATCH', '*']] }]), 'layout.inspect[0].expected_products[0]'],
+    [
+      'a malformed rule of an inspection',
+      (l) => (l.inspect = [{ ...inspection('x'), expected_products: [['MATCH', '*']] }]),
+      'layout.inspect[0].expected_products[0]',
+    ],
     ['two steps of one name', (l) => l.steps.push(step('build')), 'layout.steps[1].name'],
     ['a step and an inspection of one name', (l) => (l.inspect = [inspection('build')]), 'layout.inspect[0].name'],
-    ['a key under an id that is not its own', (l) => ((l.keys['c0ffee'] = l.keys[alice.key.keyid]), delete l.keys[alice.key.keyid]), 'layout.keys.c0ffee.keyid'],
+    [
+      'a key under an id that is not its own',
+      (l) => ((l.keys['c0ffee'] = l.keys[alice.key.keyid]), delete l.keys[alice.key.keyid]),
+      'layout.keys.c0ffee.keyid',
+    ],
+    ['a pubkey that is no hex', (l) => (l.steps[0].pubkeys = ['../../x']), 'layout.steps[0].pubkeys[0]'],
+    ['a pubkey that objects inherit', (l) => (l.steps[0].pubkeys = ['constructor']), 'layout.steps[0].pubkeys[0]'],
+    ['a key under an id that is no hex', (l) => (l.keys['../../x'] = {}), 'layout.keys["../../x"]'],
     ['a key that is text', (l) => (l.keys['c0ffee'] = 'key'), 'layout.keys.c0ffee'],
   ]
   for (const [what, change, place] of wrong) {
@@ -77,7 +100,9 @@ describe('parseLayout', () => {
   for (const name of ['', '.', '..', '../escape', '/abs', 'a/b', 'a\\b', 'nul\0', 1]) {
     it(`refuses a step and an inspection called ${JSON.stringify(name)}, which would leave the folder`, () => {
       expect(thrownBy(() => parseLayout(layout([step(name as string)]))).message).toMatch(/^layout\.steps\[0\]\.name:/)
-      expect(thrownBy(() => parseLayout(layout([], { inspect: [inspection(name as string)] }))).message).toMatch(/^layout\.inspect\[0\]\.name:/)
+      expect(thrownBy(() => parseLayout(layout([], { inspect: [inspection(name as string)] }))).message).toMatch(
+        /^layout\.inspect\[0\]\.name:/,
+      )
     })
   }
 
@@ -93,7 +118,9 @@ describe('parseLayout', () => {
   })
 
   it('keeps keys of kinds that it cannot use, whatever they are called', () => {
-    const keys = JSON.parse('{"aa": {"type": "rsa", "method": "pgp+rsa-pkcsv1.5", "keyval": {}}, "bb": {"keytype": "hmac", "scheme": "none"}, "cc": {"keytype": "__proto__"}}')
+    const keys = JSON.parse(
+      '{"aa": {"type": "rsa", "method": "pgp+rsa-pkcsv1.5", "keyval": {}}, "bb": {"keytype": "hmac", "scheme": "none"}, "cc": {"keytype": "__proto__"}}',
+    )
     expect(Object.keys(parseLayout(layout([], { keys })).keys)).toEqual(['aa', 'bb', 'cc'])
   })
 
@@ -127,7 +154,10 @@ describe('parseLayout', () => {
     const many = thrownBy(() => parseLayout(layout([step('a'), step('b')], { inspect: [inspection('c')] }), { steps: 2 }))
     expect([many.code, many.message]).toEqual(['E_LAYOUT_INVALID', expect.stringContaining('(steps)')])
     const long = thrownBy(() => parseLayout(layout([step('a', { products: [`ALLOW ${'é'.repeat(2100)}`] })])))
-    expect([long.code, long.message]).toEqual(['E_LAYOUT_INVALID', expect.stringContaining('layout.steps[0].expected_products[0]: more than the limit of 4096 (ruleBytes)')])
+    expect([long.code, long.message]).toEqual([
+      'E_LAYOUT_INVALID',
+      expect.stringContaining('layout.steps[0].expected_products[0]: more than the limit of 4096 (ruleBytes)'),
+    ])
   })
 
   it('gives steps to people by id; who is not in keys can be listed', () => {
@@ -144,9 +174,30 @@ describe('parseExpires', () => {
   })
 
   const odd = [
-    '2099-02-30T00:00:00Z', '2023-02-29T00:00:00Z', '2099-13-01T00:00:00Z', '2099-00-01T00:00:00Z', '2099-01-00T00:00:00Z', '2099-01-32T00:00:00Z', '2099-01-01T24:00:00Z',
-    '2099-01-01T23:60:00Z', '2099-01-01T23:59:60Z', '2099-01-01T00:00:00Z\n', ' 2099-01-01T00:00:00Z', '2099-01-01T00:00:00', '2099-01-01T00:00:00+00:00', '2099-01-01T00:00:00.5Z',
-    '2099-01-01 00:00:00Z', '2099-1-1T0:0:0Z', '20990101T000000Z', '2099-01-01', '+2099-01-01T00:00:00Z', '12099-01-01T00:00:00Z', '0000-01-01T00:00:00Z', '٢٠٩٩-01-01T00:00:00Z', 'NaN', '',
+    '2099-02-30T00:00:00Z',
+    '2023-02-29T00:00:00Z',
+    '2099-13-01T00:00:00Z',
+    '2099-00-01T00:00:00Z',
+    '2099-01-00T00:00:00Z',
+    '2099-01-32T00:00:00Z',
+    '2099-01-01T24:00:00Z',
+    '2099-01-01T23:60:00Z',
+    '2099-01-01T23:59:60Z',
+    '2099-01-01T00:00:00Z\n',
+    ' 2099-01-01T00:00:00Z',
+    '2099-01-01T00:00:00',
+    '2099-01-01T00:00:00+00:00',
+    '2099-01-01T00:00:00.5Z',
+    '2099-01-01 00:00:00Z',
+    '2099-1-1T0:0:0Z',
+    '20990101T000000Z',
+    '2099-01-01',
+    '+2099-01-01T00:00:00Z',
+    '12099-01-01T00:00:00Z',
+    '0000-01-01T00:00:00Z',
+    '٢٠٩٩-01-01T00:00:00Z',
+    'NaN',
+    '',
   ]
   for (const text of odd) {
     it(`refuses ${JSON.stringify(text)}`, () => {

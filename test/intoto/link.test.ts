@@ -3,7 +3,15 @@ import { describe, expect, it } from 'vitest'
 import { createLink, isLinkFileName, linkFileName, parseJson, parseLink, utf8 } from 'intoto'
 import { files, sha256, thrownBy } from './world.ts'
 
-const good = { _type: 'link', name: 'build', materials: {}, products: { 'a.js': { sha256: sha256('a') } }, byproducts: { 'return-value': 0 }, command: ['vite', 'build'], environment: {} }
+const good = {
+  _type: 'link',
+  name: 'build',
+  materials: {},
+  products: { 'a.js': { sha256: sha256('a') } },
+  byproducts: { 'return-value': 0 },
+  command: ['vite', 'build'],
+  environment: {},
+}
 const without = (member: string): object => Object.fromEntries(Object.entries(good).filter(([name]) => name !== member))
 const parsed = (text: string): unknown => parseJson(utf8(text)).value
 
@@ -85,7 +93,15 @@ describe('link file names', () => {
   it('are the step and eight letters of the key id, a step name with special letters included', () => {
     expect(linkFileName('build[1]', 'c0ffee1234')).toBe('build[1].c0ffee12.link')
     expect(isLinkFileName('build[1].c0ffee12.link')).toBe(true)
-    for (const name of ['build.link', '.c0ffee12.link', 'build.c0ffee1.link', 'build.c0ffee123.link', 'build.c0ffee12.link.js', 'a/build.c0ffee12.link', 'build.coffee12.link']) {
+    for (const name of [
+      'build.link',
+      '.c0ffee12.link',
+      'build.c0ffee1.link',
+      'build.c0ffee123.link',
+      'build.c0ffee12.link.js',
+      'a/build.c0ffee12.link',
+      'build.coffee12.link',
+    ]) {
       expect([name, isLinkFileName(name)]).toEqual([name, false])
     }
   })

@@ -4,15 +4,22 @@ import { lintLayout, parseLayout } from 'intoto'
 import { alice, bob, inspection, layout, step } from './world.ts'
 
 const now = new Date('2098-12-01T00:00:00Z')
-const messages = (wire: object): string[] => lintLayout(parseLayout(wire), { now }).map(({ message, severity, code, fix }) => {
-  expect([severity, fix.length > 0, code]).toEqual(['warning', true, code])
-  return message
-})
+const messages = (wire: object): string[] =>
+  lintLayout(parseLayout(wire), { now }).map(({ message, severity, code, fix }) => {
+    expect([severity, fix.length > 0, code]).toEqual(['warning', true, code])
+    return message
+  })
 const ofRules = (...products: string[]): string[] => messages(layout([step('build', { products })]))
 
 describe('lintLayout', () => {
   it('is silent about a layout that is well made', () => {
-    expect(messages(layout([step('build', { materials: ['REQUIRE a', 'MATCH * WITH PRODUCTS FROM build', 'DISALLOW *'], products: ['REQUIRE b', 'ALLOW *'] })]))).toEqual([])
+    expect(
+      messages(
+        layout([
+          step('build', { materials: ['REQUIRE a', 'MATCH * WITH PRODUCTS FROM build', 'DISALLOW *'], products: ['REQUIRE b', 'ALLOW *'] }),
+        ]),
+      ),
+    ).toEqual([])
   })
 
   it('notes a list that lets everything else pass', () => {
@@ -24,8 +31,14 @@ describe('lintLayout', () => {
     expect(ofRules('ALLOW *', 'DISALLOW evil')).toEqual([expect.stringContaining('[1]: never acts: ALLOW * stands before it')])
     expect(ofRules('MATCH * WITH PRODUCTS FROM biuld', 'DISALLOW *')).toEqual([expect.stringContaining('no step "biuld"')])
     expect(ofRules('ALLOW ./a', 'DISALLOW *')).toEqual([expect.stringContaining('never matches')])
-    expect(messages(layout([step('a', { products: ['MATCH * WITH PRODUCTS FROM i', 'DISALLOW *'] })], { inspect: [inspection('i')] }))).toEqual([expect.stringContaining('cannot refer to inspections')])
-    expect(messages(layout([step('a')], { inspect: [inspection('i', { products: ['MATCH * WITH PRODUCTS FROM j', 'DISALLOW *'] }), inspection('j')] }))).toEqual([])
+    expect(
+      messages(layout([step('a', { products: ['MATCH * WITH PRODUCTS FROM i', 'DISALLOW *'] })], { inspect: [inspection('i')] })),
+    ).toEqual([expect.stringContaining('cannot refer to inspections')])
+    expect(
+      messages(
+        layout([step('a')], { inspect: [inspection('i', { products: ['MATCH * WITH PRODUCTS FROM j', 'DISALLOW *'] }), inspection('j')] }),
+      ),
+    ).toEqual([])
   })
 
   it('notes REQUIRE with a pattern, and behind rules that take things away', () => {
@@ -41,7 +54,9 @@ describe('lintLayout', () => {
 
   it('notes thresholds that nobody can reach, keys that are not there, and one key under two ids', () => {
     expect(messages(layout([step('a', { threshold: 2 })]))).toEqual([expect.stringContaining('asks for 2, but only 1')])
-    expect(messages(layout([step('a', { by: [alice, bob] })], { keys: {} })).filter((message) => message.includes('is not among layout.keys'))).toHaveLength(2)
+    expect(
+      messages(layout([step('a', { by: [alice, bob] })], { keys: {} })).filter((message) => message.includes('is not among layout.keys')),
+    ).toHaveLength(2)
     const wire = layout([{ ...step('a'), pubkeys: [alice.key.keyid, 'ab'.repeat(32)] }])
     wire.keys['ab'.repeat(32)] = { ...wire.keys[alice.key.keyid], keyid: 'ab'.repeat(32) }
     expect(messages(wire)).toEqual([expect.stringContaining('no tool derives the id abababab'), expect.stringContaining('counts once')])

@@ -4,13 +4,20 @@ import { parseLayout, substituteParameters } from 'intoto'
 import { alice, codesOf, files, inspection, layout, linkFile, step, thrownBy, verdict } from './world.ts'
 
 const base = (): any =>
-  layout([{ ...step('{A}', { products: ['ALLOW {A}', 'REQUIRE x{A}{B}y'] }), expected_command: ['run', '{A}', '--{B}'] }], { readme: '{A}', inspect: [inspection('i', { run: ['{A}', '{B}'], materials: ['ALLOW {B}'] })] })
-const substitute = (parameters: Record<string, string> | undefined, wire = base()): any => substituteParameters(parseLayout(wire), parameters)
+  layout([{ ...step('{A}', { products: ['ALLOW {A}', 'REQUIRE x{A}{B}y'] }), expected_command: ['run', '{A}', '--{B}'] }], {
+    readme: '{A}',
+    inspect: [inspection('i', { run: ['{A}', '{B}'], materials: ['ALLOW {B}'] })],
+  })
+const substitute = (parameters: Record<string, string> | undefined, wire = base()): any =>
+  substituteParameters(parseLayout(wire), parameters)
 
 describe('substituteParameters', () => {
   it('replaces in rules, expected commands and inspection commands, not in names, readme or keys', () => {
     const replaced = substitute({ A: 'one', B: 'two' })
-    expect(replaced.steps[0].expected_products).toEqual([['ALLOW', 'one'], ['REQUIRE', 'xonetwoy']])
+    expect(replaced.steps[0].expected_products).toEqual([
+      ['ALLOW', 'one'],
+      ['REQUIRE', 'xonetwoy'],
+    ])
     expect(replaced.steps[0].expected_command).toEqual(['run', 'one', '--two'])
     expect(replaced.inspect[0].run).toEqual(['one', 'two'])
     expect(replaced.inspect[0].expected_materials).toEqual([['ALLOW', 'two']])
@@ -46,7 +53,7 @@ describe('substituteParameters', () => {
   })
 
   it('refuses names of another form and values that are no text', () => {
-    expect(thrownBy(() => substitute({ 'A.b': 'x' })).code).toBe('E_CONFIG')
+    expect(thrownBy(() => substitute({ A: '1', B: '2', 'A.b': 'x' })).code).toBe('E_CONFIG')
     expect(thrownBy(() => substitute({ A: 1 as unknown as string, B: 'x' })).code).toBe('E_CONFIG')
   })
 })

@@ -4,7 +4,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compilePattern, matchPattern } from 'intoto'
 
-const table = JSON.parse(readFileSync(new URL('../vectors/pattern/fnmatch.json', import.meta.url), 'utf8')) as { names: string[]; matches: [string, string[]][] }
+const table = JSON.parse(readFileSync(new URL('../vectors/pattern/fnmatch.json', import.meta.url), 'utf8')) as {
+  names: string[]
+  matches: [string, string[]][]
+}
 
 /** CPython's translation to a regular expression, in our words: slow, exponential, and another way to the same answer. */
 function translated(pattern: string): RegExp {
@@ -62,7 +65,9 @@ describe('matchPattern', () => {
   it('answers as CPython does', () => {
     const wrong: string[] = []
     for (const [pattern, matching] of table.matches) {
-      for (const name of table.names) if (matchPattern(pattern, name) !== matching.includes(name)) wrong.push(`${JSON.stringify(pattern)} against ${JSON.stringify(name)}`)
+      for (const name of table.names)
+        if (matchPattern(pattern, name) !== matching.includes(name))
+          wrong.push(`${JSON.stringify(pattern)} against ${JSON.stringify(name)}`)
     }
     expect(table.matches.length).toBeGreaterThan(60)
     expect(wrong).toEqual([])
@@ -83,12 +88,15 @@ describe('matchPattern', () => {
     expect(matchPattern('*?', '😀')).toBe(true)
     expect(matchPattern('*??', '😀')).toBe(false)
     expect(matchPattern('[😀-😂]', '😁')).toBe(true)
+    expect(matchPattern('*[!😀]c', '😀c')).toBe(false)
   })
 
   it('is anchored at both ends and tells upper from lower case', () => {
     expect(matchPattern('*.js', 'a.jsx')).toBe(false)
     expect(matchPattern('a.js', 'xa.js')).toBe(false)
     expect(matchPattern('A.js', 'a.js')).toBe(false)
+    expect(matchPattern('*aba*ba', 'aba')).toBe(false)
+    expect(matchPattern('*aba*ba', 'ababa')).toBe(true)
   })
 
   it('reads [!a] as negation, which matches / too, and [^a] as two members', () => {
@@ -110,7 +118,24 @@ describe('matchPattern', () => {
   })
 
   it('has no broken patterns: every string is one', () => {
-    for (const pattern of ['[', '[!', '[!]', '[]', '[z-a]', '[!z-a]', '[[:alpha:]]', '[a', ']', '[-]', '[--', '(?:', '$^', '{a,b}', '+', '\\']) {
+    for (const pattern of [
+      '[',
+      '[!',
+      '[!]',
+      '[]',
+      '[z-a]',
+      '[!z-a]',
+      '[[:alpha:]]',
+      '[a',
+      ']',
+      '[-]',
+      '[--',
+      '(?:',
+      '$^',
+      '{a,b}',
+      '+',
+      '\\',
+    ]) {
       expect(() => compilePattern(pattern)('name')).not.toThrow()
     }
     expect(matchPattern('[z-a]', 'z')).toBe(false)
@@ -145,10 +170,14 @@ describe('matchPattern', () => {
   it('finds a name that was made to fit', () => {
     const part = fc.constantFrom('a', 'bc', 'src/', '.js', '😀', '*')
     fc.assert(
-      fc.property(fc.array(part, { maxLength: 10 }), fc.array(fc.constantFrom('', 'x', 'a/b', '😀'), { minLength: 10, maxLength: 10 }), (parts, fill) => {
-        const name = parts.map((text, i) => (text === '*' ? fill[i] : text)).join('')
-        expect(matchPattern(parts.join(''), name)).toBe(true)
-      }),
+      fc.property(
+        fc.array(part, { maxLength: 10 }),
+        fc.array(fc.constantFrom('', 'x', 'a/b', '😀'), { minLength: 10, maxLength: 10 }),
+        (parts, fill) => {
+          const name = parts.map((text, i) => (text === '*' ? fill[i] : text)).join('')
+          expect(matchPattern(parts.join(''), name)).toBe(true)
+        },
+      ),
       { numRuns: 2000 },
     )
   })

@@ -3,19 +3,37 @@ import { describe, expect, it } from 'vitest'
 import { createLink, linkFileName, type Artifacts, type ProductEvidence } from 'intoto'
 import { alice, bob, carol, codesOf, errorsOf, files, layout, linkFile, sha256, step, verdict, type Chain } from './world.ts'
 
-const buildLink = await linkFile(alice, { name: 'build', command: ['vite', 'build'], products: files({ 'dist/a.js': 'a', 'dist/b.js': 'b' }) })
+const buildLink = await linkFile(alice, {
+  name: 'build',
+  command: ['vite', 'build'],
+  products: files({ 'dist/a.js': 'a', 'dist/b.js': 'b' }),
+})
 const [linkName, linkBytes] = Object.entries(buildLink)[0]!
-const chain = (changes: Partial<Chain> = {}): Chain => ({ layout: layout([step('source'), step('build')]), links: [sourceLink, buildLink], ...changes })
+const chain = (changes: Partial<Chain> = {}): Chain => ({
+  layout: layout([step('source'), step('build')]),
+  links: [sourceLink, buildLink],
+  ...changes,
+})
 const sourceLink = await linkFile(alice, { name: 'source', products: files({ 'src/a.ts': 's', 'package.json': '{}' }) })
 
-const folder = (contents: Record<string, string>, more: Partial<ProductEvidence> = {}): ProductEvidence => ({ path: 'dist', kind: 'folder', artifacts: files(contents), ignore: [], ...more })
-const judged = (product: ProductEvidence, changes: Partial<Chain> = {}) => verdict({ ...chain(changes), options: { ...changes.options, product } })
+const folder = (contents: Record<string, string>, more: Partial<ProductEvidence> = {}): ProductEvidence => ({
+  path: 'dist',
+  kind: 'folder',
+  artifacts: files(contents),
+  ignore: [],
+  ...more,
+})
+const judged = (product: ProductEvidence, changes: Partial<Chain> = {}) =>
+  verdict({ ...chain(changes), options: { ...changes.options, product } })
 const honest = { 'dist/a.js': 'a', 'dist/b.js': 'b' }
 
 describe('a folder that is judged', () => {
   it('passes as it was made', async () => {
     const report = await judged(folder(honest))
-    expect(report).toMatchObject({ ok: true, product: { path: 'dist', kind: 'folder', matched: 2, links: 0, added: 0, missing: 0, changed: 0 } })
+    expect(report).toMatchObject({
+      ok: true,
+      product: { path: 'dist', kind: 'folder', matched: 2, links: 0, added: 0, missing: 0, changed: 0 },
+    })
   })
 
   it('is refused with a file that is added, missing or changed, each by name', async () => {
@@ -26,20 +44,31 @@ describe('a folder that is judged', () => {
       ['E_PRODUCT', 'dist/b.js', 'dist/b.js: made by "build", but not on the disk'],
     ])
     expect(report.product).toMatchObject({ matched: 0, added: 1, missing: 1, changed: 1 })
-    expect(errorsOf(report)[0]).toMatchObject({ expected: { label: 'build wrote', text: `sha256 ${sha256('a')}`, from: linkName }, actual: { label: 'on disk', text: `sha256 ${sha256('evil')}` } })
+    expect(errorsOf(report)[0]).toMatchObject({
+      expected: { label: 'build wrote', text: `sha256 ${sha256('a')}`, from: linkName },
+      actual: { label: 'on disk', text: `sha256 ${sha256('evil')}` },
+    })
   })
 
   it('says E_TAMPER where a MATCH binds the file, also through prefixes', async () => {
-    const steps = [step('source'), step('build'), step('package', { by: [bob], materials: ['MATCH * IN package WITH PRODUCTS IN dist FROM build'] })]
+    const steps = [
+      step('source'),
+      step('build'),
+      step('package', { by: [bob], materials: ['MATCH * IN package WITH PRODUCTS IN dist FROM build'] }),
+    ]
     const links = [sourceLink, buildLink, await linkFile(bob, { name: 'package' })]
     const report = await judged(folder({ ...honest, 'dist/a.js': 'evil' }), { layout: layout(steps), links })
-    expect(errorsOf(report)).toMatchObject([{ code: 'E_TAMPER', file: 'dist/a.js', rule: { step: 'package', list: 'expected_materials', index: 0 } }])
+    expect(errorsOf(report)).toMatchObject([
+      { code: 'E_TAMPER', file: 'dist/a.js', rule: { step: 'package', list: 'expected_materials', index: 0 } },
+    ])
   })
 
   it('knows a renamed file, and the script that ran afterwards', async () => {
     const renamed = errorsOf(await judged(folder({ 'dist/a.js': 'a', 'dist/c.js': 'b' })))
     expect(renamed[0]!.cause).toContain('"dist/b.js"')
-    const script = errorsOf(await judged(folder({ ...honest, 'dist/a.js': 'x' }), { options: { scripts: { build: 'vite build', postbuild: 'banner' } } }))
+    const script = errorsOf(
+      await judged(folder({ ...honest, 'dist/a.js': 'x' }), { options: { scripts: { build: 'vite build', postbuild: 'banner' } } }),
+    )
     expect(script[0]!.cause).toContain('"postbuild"')
   })
 
@@ -72,7 +101,9 @@ describe('a folder that is judged', () => {
     const wire = layout([step('build')])
     expect((await judged(folder({ 'dist/a.js': 'a' }), { layout: wire, links: [await linkFile(alice, two)] })).ok).toBe(true)
     const none = createLink({ name: 'build', products: { 'dist/a.js': {} } })
-    expect(codesOf(await judged(folder({ 'dist/a.js': 'a' }), { layout: wire, links: [await linkFile(alice, none)] }))).toEqual(['E_PRODUCT'])
+    expect(codesOf(await judged(folder({ 'dist/a.js': 'a' }), { layout: wire, links: [await linkFile(alice, none)] }))).toEqual([
+      'E_PRODUCT',
+    ])
   })
 
   it('names twenty of each kind and counts the rest', async () => {
@@ -87,7 +118,8 @@ const pack = await linkFile(bob, { name: 'package', products: files({ 'app-1.0.0
 
 describe('a file that is judged', () => {
   const wire = layout([step('package', { by: [bob] })])
-  const file = (artifacts: Artifacts): Promise<string[]> => judged({ path: 'app-1.0.0.tgz', kind: 'file', artifacts, ignore: [] }, { layout: wire, links: [pack] }).then(codesOf)
+  const file = (artifacts: Artifacts): Promise<string[]> =>
+    judged({ path: 'app-1.0.0.tgz', kind: 'file', artifacts, ignore: [] }, { layout: wire, links: [pack] }).then(codesOf)
 
   it('is a product of its step, wherever it lies', async () => {
     expect(await file(files({ 'app-1.0.0.tgz': 'tar' }))).toEqual([])
@@ -112,7 +144,9 @@ describe('link files among the product', () => {
   it('are the ones that were verified, byte for byte', async () => {
     const report = await judged(withLink(linkBytes))
     expect(report).toMatchObject({ ok: true, product: { matched: 2, links: 1 } })
-    expect(errorsOf(await judged(withLink(new Uint8Array([1]))))).toMatchObject([{ code: 'E_PRODUCT', file: `dist/${linkName}`, cause: expect.stringContaining('not one that was verified') }])
+    expect(errorsOf(await judged(withLink(new Uint8Array([1]))))).toMatchObject([
+      { code: 'E_PRODUCT', file: `dist/${linkName}`, cause: expect.stringContaining('not one that was verified') },
+    ])
   })
 
   it('are no excuse: a link of nobody is a file that no step made', async () => {
@@ -131,7 +165,11 @@ describe('link files among the product', () => {
 
 describe('link files that a rule lets pass by name', () => {
   const name = `dist/${linkName}`
-  const packageWith = async (digest: string, rule = `ALLOW ${name}`, wire = [step('build'), step('package', { by: [bob], materials: [rule, 'DISALLOW *'] })]) => {
+  const packageWith = async (
+    digest: string,
+    rule = `ALLOW ${name}`,
+    wire = [step('build'), step('package', { by: [bob], materials: [rule, 'DISALLOW *'] })],
+  ) => {
     const link = createLink({ name: 'package', materials: { [name]: { sha256: digest } } })
     return verdict({ layout: layout(wire), links: [buildLink, await linkFile(bob, link)] })
   }
@@ -139,7 +177,13 @@ describe('link files that a rule lets pass by name', () => {
   it('must be the link that was verified', async () => {
     expect((await packageWith(sha256(linkBytes))).ok).toBe(true)
     expect(errorsOf(await packageWith(sha256('another build')))).toMatchObject([
-      { code: 'E_TAMPER', step: 'package', file: name, expected: { text: `sha256 ${sha256(linkBytes)}` }, rule: { text: `ALLOW ${name}`, index: 0 } },
+      {
+        code: 'E_TAMPER',
+        step: 'package',
+        file: name,
+        expected: { text: `sha256 ${sha256(linkBytes)}` },
+        rule: { text: `ALLOW ${name}`, index: 0 },
+      },
     ])
   })
 
@@ -148,7 +192,10 @@ describe('link files that a rule lets pass by name', () => {
   })
 
   it('must have been verified at all', async () => {
-    const steps = [step('build', { by: [alice, carol] }), step('package', { by: [bob], materials: [`ALLOW dist/${linkFileName('build', carol.key.keyid)}`, 'DISALLOW *'] })]
+    const steps = [
+      step('build', { by: [alice, carol] }),
+      step('package', { by: [bob], materials: [`ALLOW dist/${linkFileName('build', carol.key.keyid)}`, 'DISALLOW *'] }),
+    ]
     const link = createLink({ name: 'package', materials: files({ [`dist/${linkFileName('build', carol.key.keyid)}`]: 'planted' }) })
     expect(codesOf(await verdict({ layout: layout(steps), links: [buildLink, await linkFile(bob, link)] }))).toEqual(['E_TAMPER'])
   })

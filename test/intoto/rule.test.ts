@@ -10,7 +10,14 @@ const anyRule: fc.Arbitrary<ArtifactRule> = fc.oneof(
   fc.record({ kind: fc.constantFrom(...kinds), pattern: word }),
   fc.record({ kind: fc.constant('REQUIRE' as const), name: word }),
   fc.record(
-    { kind: fc.constant('MATCH' as const), pattern: word, sourcePrefix: word, artifacts: fc.constantFrom('MATERIALS' as const, 'PRODUCTS' as const), destinationPrefix: word, step: word },
+    {
+      kind: fc.constant('MATCH' as const),
+      pattern: word,
+      sourcePrefix: word,
+      artifacts: fc.constantFrom('MATERIALS' as const, 'PRODUCTS' as const),
+      destinationPrefix: word,
+      step: word,
+    },
     { requiredKeys: ['kind', 'pattern', 'artifacts', 'step'] },
   ),
 )
@@ -19,10 +26,21 @@ describe('parseRule', () => {
   it('reads each form', () => {
     for (const kind of kinds) expect(parseRule([kind, '*'])).toEqual({ kind, pattern: '*' })
     expect(parseRule(['REQUIRE', 'a*'])).toEqual({ kind: 'REQUIRE', name: 'a*' })
-    expect(parseRule(['MATCH', '*', 'WITH', 'PRODUCTS', 'FROM', 's'])).toEqual({ kind: 'MATCH', pattern: '*', artifacts: 'PRODUCTS', step: 's' })
-    expect(parseRule(['MATCH', '*', 'IN', 'a', 'WITH', 'MATERIALS', 'FROM', 's'])).toMatchObject({ sourcePrefix: 'a', artifacts: 'MATERIALS' })
+    expect(parseRule(['MATCH', '*', 'WITH', 'PRODUCTS', 'FROM', 's'])).toEqual({
+      kind: 'MATCH',
+      pattern: '*',
+      artifacts: 'PRODUCTS',
+      step: 's',
+    })
+    expect(parseRule(['MATCH', '*', 'IN', 'a', 'WITH', 'MATERIALS', 'FROM', 's'])).toMatchObject({
+      sourcePrefix: 'a',
+      artifacts: 'MATERIALS',
+    })
     expect(parseRule(['MATCH', '*', 'WITH', 'MATERIALS', 'IN', 'b', 'FROM', 's'])).toMatchObject({ destinationPrefix: 'b' })
-    expect(parseRule(['MATCH', '*', 'IN', 'a', 'WITH', 'PRODUCTS', 'IN', 'b', 'FROM', 's'])).toMatchObject({ sourcePrefix: 'a', destinationPrefix: 'b' })
+    expect(parseRule(['MATCH', '*', 'IN', 'a', 'WITH', 'PRODUCTS', 'IN', 'b', 'FROM', 's'])).toMatchObject({
+      sourcePrefix: 'a',
+      destinationPrefix: 'b',
+    })
   })
 
   it('takes keywords in any case and leaves patterns, prefixes and names alone', () => {
@@ -70,7 +88,9 @@ describe('parseRule', () => {
   })
 
   it('writes rules as people do', () => {
-    expect(formatRule(parseRule(['match', 'dist/*', 'in', 'package', 'with', 'products', 'from', 'build']))).toBe('MATCH dist/* IN package WITH PRODUCTS FROM build')
+    expect(formatRule(parseRule(['match', 'dist/*', 'in', 'package', 'with', 'products', 'from', 'build']))).toBe(
+      'MATCH dist/* IN package WITH PRODUCTS FROM build',
+    )
     expect(formatRule({ kind: 'ALLOW', pattern: 'my file' })).toBe('ALLOW "my file"')
     expect(thrownBy(() => parseRuleText('ALLOW "my file')).code).toBe('E_LAYOUT_INVALID')
   })

@@ -1,7 +1,17 @@
 /** Artifact rules through whole verifications: each rule by itself, and random lists against a second, naive engine. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createLink, formatRule, matchPattern, ruleTokens, type ArtifactRule, type Artifacts, type DigestMap, type Link, type Report } from 'intoto'
+import {
+  createLink,
+  formatRule,
+  matchPattern,
+  ruleTokens,
+  type ArtifactRule,
+  type Artifacts,
+  type DigestMap,
+  type Link,
+  type Report,
+} from 'intoto'
 // The engine itself: signing thousands of random chains would say nothing more.
 import { applyRules } from '../../packages/intoto/src/verify/rules.ts'
 import { alice, bob, codesOf, errorsOf, files, layout, linkFile, sha256, step, verdict } from './world.ts'
@@ -62,7 +72,10 @@ describe('ALLOW and DISALLOW', () => {
     for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
       const artifacts: Artifacts = Object.create(null)
       artifacts[name] = { sha256: sha256('x') }
-      const report = await verdict({ layout: layout([step('build', { products: ['CREATE a', 'DISALLOW *'] })]), links: [await linkFile(alice, { name: 'build', products: artifacts })] })
+      const report = await verdict({
+        layout: layout([step('build', { products: ['CREATE a', 'DISALLOW *'] })]),
+        links: [await linkFile(alice, { name: 'build', products: artifacts })],
+      })
       expect(errorsOf(report)).toMatchObject([{ code: 'E_RULE', file: name }])
       expect((await products(['CREATE *', 'DISALLOW *'], { products: { [name]: '1' } })).ok).toBe(true)
     }
@@ -83,7 +96,14 @@ describe('REQUIRE', () => {
     const glob = errorsOf(await products(['REQUIRE *.js'], { products: { 'a.js': '1' } }))
     expect(glob).toMatchObject([{ code: 'E_RULE', file: '*.js', cause: expect.stringContaining('letters') }])
     const late = errorsOf(await products(['ALLOW *', 'REQUIRE a.js'], { products: { 'a.js': '1' } }))
-    expect(late).toMatchObject([{ code: 'E_RULE', file: 'a.js', cause: expect.stringContaining('ALLOW *'), rule: { text: 'REQUIRE a.js', index: 1, list: 'expected_products', step: 'second' } }])
+    expect(late).toMatchObject([
+      {
+        code: 'E_RULE',
+        file: 'a.js',
+        cause: expect.stringContaining('ALLOW *'),
+        rule: { text: 'REQUIRE a.js', index: 1, list: 'expected_products', step: 'second' },
+      },
+    ])
   })
 
   it('consumes nothing', async () => {
@@ -103,9 +123,13 @@ describe('MATCH', () => {
   const first = { materials: { 'm.txt': 'm' }, products: { 'a.js': 'a', 'lib/b.js': 'b' } }
 
   it('consumes what has the same digests on the other side, materials or products', async () => {
-    expect((await products(['MATCH * WITH PRODUCTS FROM first', 'DISALLOW *'], { products: { 'a.js': 'a', 'lib/b.js': 'b' } }, first)).ok).toBe(true)
+    expect(
+      (await products(['MATCH * WITH PRODUCTS FROM first', 'DISALLOW *'], { products: { 'a.js': 'a', 'lib/b.js': 'b' } }, first)).ok,
+    ).toBe(true)
     expect((await products(['MATCH * WITH MATERIALS FROM first', 'DISALLOW *'], { products: { 'm.txt': 'm' } }, first)).ok).toBe(true)
-    expect(codesOf(await products(['MATCH * WITH MATERIALS FROM first', 'DISALLOW *'], { products: { 'a.js': 'a' } }, first))).toEqual(['E_RULE'])
+    expect(codesOf(await products(['MATCH * WITH MATERIALS FROM first', 'DISALLOW *'], { products: { 'a.js': 'a' } }, first))).toEqual([
+      'E_RULE',
+    ])
   })
 
   it('does not fail by itself, and nothing makes it cover what is missing', async () => {
@@ -125,22 +149,32 @@ describe('MATCH', () => {
         rule: { text: 'MATCH *.js WITH PRODUCTS FROM first', step: 'second', list: 'expected_products', index: 1 },
       },
     ])
-    const onMaterials = await judged(first, { materials: { 'a.js': 'evil' } }, { materials: ['MATCH * WITH PRODUCTS FROM first', 'DISALLOW *'] })
+    const onMaterials = await judged(
+      first,
+      { materials: { 'a.js': 'evil' } },
+      { materials: ['MATCH * WITH PRODUCTS FROM first', 'DISALLOW *'] },
+    )
     expect(errorsOf(onMaterials)[0]!.message).toBe('a.js: changed after "first" and before "second"')
   })
 
   it('adds one slash to a prefix, takes it literally, and the artifact must have it', async () => {
-    const source = (prefix: string, name: string) => products([`MATCH * IN ${prefix} WITH PRODUCTS FROM first`, 'DISALLOW *'], { products: { [name]: 'a' } }, first)
+    const source = (prefix: string, name: string) =>
+      products([`MATCH * IN ${prefix} WITH PRODUCTS FROM first`, 'DISALLOW *'], { products: { [name]: 'a' } }, first)
     expect((await source('pkg', 'pkg/a.js')).ok).toBe(true)
     expect((await source('pkg/', 'pkg/a.js')).ok).toBe(true)
     expect(codesOf(await source('pkg', 'a.js'))).toEqual(['E_RULE'])
     expect(codesOf(await source('pkg', 'pkga.js'))).toEqual(['E_RULE'])
     expect(codesOf(await source('p*', 'pkg/a.js'))).toEqual(['E_RULE'])
-    const destination = (prefix: string, name: string) => products([`MATCH * WITH PRODUCTS IN ${prefix} FROM first`, 'DISALLOW *'], { products: { [name]: 'b' } }, first)
+    const destination = (prefix: string, name: string) =>
+      products([`MATCH * WITH PRODUCTS IN ${prefix} FROM first`, 'DISALLOW *'], { products: { [name]: 'b' } }, first)
     expect((await destination('lib', 'b.js')).ok).toBe(true)
     expect(codesOf(await destination('lib', 'lib/b.js'))).toEqual(['E_RULE'])
-    expect((await products(['MATCH *.js IN out WITH PRODUCTS IN lib FROM first', 'DISALLOW *'], { products: { 'out/b.js': 'b' } }, first)).ok).toBe(true)
-    expect((await products(['MATCH * IN "" WITH PRODUCTS IN "" FROM first', 'DISALLOW *'], { products: { 'a.js': 'a' } }, first)).ok).toBe(true)
+    expect(
+      (await products(['MATCH *.js IN out WITH PRODUCTS IN lib FROM first', 'DISALLOW *'], { products: { 'out/b.js': 'b' } }, first)).ok,
+    ).toBe(true)
+    expect((await products(['MATCH * IN "" WITH PRODUCTS IN "" FROM first', 'DISALLOW *'], { products: { 'a.js': 'a' } }, first)).ok).toBe(
+      true,
+    )
   })
 
   it('applies the pattern behind the prefix', async () => {
@@ -154,7 +188,9 @@ describe('MATCH', () => {
       const report = await products([`MATCH * WITH PRODUCTS FROM ${name}`, 'DISALLOW *'], { products: { a: '1' } })
       expect(errorsOf(report)).toMatchObject([{ code: 'E_RULE', cause: expect.stringContaining('no step') }])
     }
-    expect((await products(['MATCH * WITH MATERIALS FROM second', 'DISALLOW *'], { materials: { a: '1' }, products: { a: '1' } })).ok).toBe(true)
+    expect((await products(['MATCH * WITH MATERIALS FROM second', 'DISALLOW *'], { materials: { a: '1' }, products: { a: '1' } })).ok).toBe(
+      true,
+    )
   })
 
   it('compares whole digest objects, and never by weak or absent digests', async () => {
@@ -167,7 +203,9 @@ describe('MATCH', () => {
     const [s256, s512] = [sha256('f'), 'a'.repeat(128)]
     expect((await match({ sha256: s256, sha512: s512 }, { sha256: s256, sha512: s512 })).ok).toBe(true)
     expect((await match({ sha512: s512 }, { sha512: s512 })).ok).toBe(true)
-    expect(errorsOf(await match({ sha256: s256 }, { sha256: s256, sha512: s512 }))).toMatchObject([{ code: 'E_RULE', cause: expect.stringContaining('all algorithms') }])
+    expect(errorsOf(await match({ sha256: s256 }, { sha256: s256, sha512: s512 }))).toMatchObject([
+      { code: 'E_RULE', cause: expect.stringContaining('all algorithms') },
+    ])
     expect(codesOf(await match({ sha256: s256, sha512: s512 }, { sha256: s256, sha512: 'b'.repeat(128) }))).toEqual(['E_TAMPER'])
     for (const weak of [{}, { md5: 'a'.repeat(32) }, { sha1: 'a'.repeat(40) }]) {
       expect(errorsOf(await match(weak, weak))).toMatchObject([{ code: 'E_RULE', cause: expect.stringContaining('weaker digests') }])
@@ -207,7 +245,9 @@ describe('MATCH', () => {
       ],
     }
     const cause = async (scripts: Record<string, string>) => errorsOf(await verdict({ ...chain, options: { scripts } }))[0]!.cause
-    expect(await cause({ build: 'vite build', postbuild: 'node add-banner.mjs' })).toBe('package.json script "postbuild" (node add-banner.mjs) ran in between')
+    expect(await cause({ build: 'vite build', postbuild: 'node add-banner.mjs' })).toBe(
+      'package.json script "postbuild" (node add-banner.mjs) ran in between',
+    )
     expect(await cause({ bundle: 'vite build --mode x && vite build', postbundle: 'x' })).toContain('"postbundle"')
     expect(await cause({ build: 'vite build', prepack: 'clean-package' })).toContain('"prepack"')
     expect(await cause({ build: 'vite build', prepack: 'vite build', test: 'vitest' })).toBeUndefined()
@@ -216,7 +256,12 @@ describe('MATCH', () => {
 
 describe('names as they are recorded', () => {
   const single = async (name: string, rules: string[], other?: string): Promise<Report> =>
-    verdict({ layout: layout([step('build', { products: rules })]), links: [await linkFile(alice, { name: 'build', products: files(other === undefined ? { [name]: '1' } : { [name]: '1', [other]: '2' }) })] })
+    verdict({
+      layout: layout([step('build', { products: rules })]),
+      links: [
+        await linkFile(alice, { name: 'build', products: files(other === undefined ? { [name]: '1' } : { [name]: '1', [other]: '2' }) }),
+      ],
+    })
 
   it('does not let dir/../foo past DISALLOW foo', async () => {
     expect(codesOf(await single('dir/../foo', ['DISALLOW foo', 'ALLOW *']))).toEqual(['E_RULE'])
@@ -229,7 +274,11 @@ describe('names as they are recorded', () => {
   })
 
   it('takes the lone ./a.js of a Go recorder for a.js', async () => {
-    const report = await judged({ products: { './a.js': 'a' } }, { materials: { 'a.js': 'a' } }, { materials: ['MATCH * WITH PRODUCTS FROM first', 'DISALLOW *'] })
+    const report = await judged(
+      { products: { './a.js': 'a' } },
+      { materials: { 'a.js': 'a' } },
+      { materials: ['MATCH * WITH PRODUCTS FROM first', 'DISALLOW *'] },
+    )
     expect(codesOf(report)).toEqual([])
   })
 
@@ -248,7 +297,12 @@ interface NaiveLink {
   products: Record<string, string>
 }
 
-function naive(rules: readonly ArtifactRule[], side: 'materials' | 'products', own: NaiveLink, chain: Record<string, NaiveLink>): { ok: boolean; taken: string[][] } {
+function naive(
+  rules: readonly ArtifactRule[],
+  side: 'materials' | 'products',
+  own: NaiveLink,
+  chain: Record<string, NaiveLink>,
+): { ok: boolean; taken: string[][] } {
   let queue = Object.keys(own[side])
   const taken: string[][] = []
   let ok = true
@@ -286,10 +340,27 @@ describe('random rules over random links', () => {
   const name = fc.constantFrom('a.js', 'b.js', 'src/a.js', 'src/b.ts', 'lib/a.js', 'lib/src/a.js', 'dist/x', 'package.json', '😀', 'src')
   const content = fc.constantFrom('1', '2', '3')
   const side = fc.dictionary(name, content, { maxKeys: 8, noNullPrototype: true })
-  const pattern = fc.constantFrom('*', '*.js', 'src/*', 'a.js', '?.js', '*/a.*', '[ab].js', 'lib/*', 's*', '*s*', '😀', 'src', 'package.json')
+  const pattern = fc.constantFrom(
+    '*',
+    '*.js',
+    'src/*',
+    'a.js',
+    '?.js',
+    '*/a.*',
+    '[ab].js',
+    'lib/*',
+    's*',
+    '*s*',
+    '😀',
+    'src',
+    'package.json',
+  )
   const prefix = fc.constantFrom('src', 'lib/', 'lib', '', 's')
   const rule: fc.Arbitrary<ArtifactRule> = fc.oneof(
-    fc.record({ kind: fc.constantFrom('CREATE' as const, 'DELETE' as const, 'MODIFY' as const, 'ALLOW' as const, 'DISALLOW' as const), pattern }),
+    fc.record({
+      kind: fc.constantFrom('CREATE' as const, 'DELETE' as const, 'MODIFY' as const, 'ALLOW' as const, 'DISALLOW' as const),
+      pattern,
+    }),
     fc.record({ kind: fc.constant('REQUIRE' as const), name }),
     fc.record(
       {
@@ -307,35 +378,57 @@ describe('random rules over random links', () => {
 
   it('reach the verdict, and take the artifacts, of a naive engine', () => {
     fc.assert(
-      fc.property(fc.tuple(link, link, link), fc.array(rule, { maxLength: 7 }), fc.array(rule, { maxLength: 7 }), ([a, b, c], onMaterials, onProducts) => {
-        const chain = { first: a, second: b, third: c }
-        const item = { name: 'second', expected_materials: onMaterials.map(ruleTokens), expected_products: onProducts.map(ruleTokens) }
-        const links = new Map(
-          Object.entries(chain).map(([step, { materials, products: made }]) => {
-            return [step, { link: createLink({ name: step, materials: files(materials), products: files(made) }), file: step, kind: 'step' as const }]
-          }),
-        )
-        for (const [side, list, rules] of [['materials', 'expected_materials', onMaterials], ['products', 'expected_products', onProducts]] as const) {
-          const expected = naive(rules, side, b, chain)
-          const { reports, failures } = applyRules(item, list, links, true)
-          const label = rules.map(formatRule).join('; ')
-          expect([label, failures.length === 0]).toEqual([label, expected.ok])
-          expect(reports.map(({ ok }) => ok).every(Boolean)).toBe(expected.ok)
-          expect(reports.map(({ names }) => [...names!].sort())).toEqual(expected.taken)
-        }
-      }),
+      fc.property(
+        fc.tuple(link, link, link),
+        fc.array(rule, { maxLength: 7 }),
+        fc.array(rule, { maxLength: 7 }),
+        ([a, b, c], onMaterials, onProducts) => {
+          const chain = { first: a, second: b, third: c }
+          const item = { name: 'second', expected_materials: onMaterials.map(ruleTokens), expected_products: onProducts.map(ruleTokens) }
+          const links = new Map(
+            Object.entries(chain).map(([step, { materials, products: made }]) => {
+              return [
+                step,
+                { link: createLink({ name: step, materials: files(materials), products: files(made) }), file: step, kind: 'step' as const },
+              ]
+            }),
+          )
+          for (const [side, list, rules] of [
+            ['materials', 'expected_materials', onMaterials],
+            ['products', 'expected_products', onProducts],
+          ] as const) {
+            const expected = naive(rules, side, b, chain)
+            const { reports, failures } = applyRules(item, list, links, true)
+            const label = rules.map(formatRule).join('; ')
+            expect([label, failures.length === 0]).toEqual([label, expected.ok])
+            expect(reports.map(({ ok }) => ok).every(Boolean)).toBe(expected.ok)
+            expect(reports.map(({ names }) => [...names!].sort())).toEqual(expected.taken)
+          }
+        },
+      ),
       { numRuns: 1000 },
     )
   })
 })
 
 describe('large chains', () => {
-  const many = (count: number): Record<string, string> => Object.fromEntries(Array.from({ length: count }, (_, i) => [`src/d${i % 97}/file-${i}.ts`, `${i}`]))
+  const many = (count: number): Record<string, string> =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`src/d${i % 97}/file-${i}.ts`, `${i}`]))
 
   it('1,000 rules over 10,000 artifacts take no more than their sum', async () => {
     const artifacts = many(10_000)
-    const rules = Array.from({ length: 1000 }, (_, i) => [`MATCH src/d${i % 97}/none-${i}* WITH PRODUCTS FROM first`, `ALLOW *none-${i}.ts`, `CREATE src/d?/x${i}*`, `DISALLOW *.exe${i}`][i % 4]!)
-    const report = await judged({ products: artifacts }, { materials: artifacts }, { materials: [...rules, 'MATCH * WITH PRODUCTS FROM first', 'DISALLOW *'] })
+    const rules = Array.from(
+      { length: 1000 },
+      (_, i) =>
+        [`MATCH src/d${i % 97}/none-${i}* WITH PRODUCTS FROM first`, `ALLOW *none-${i}.ts`, `CREATE src/d?/x${i}*`, `DISALLOW *.exe${i}`][
+          i % 4
+        ]!,
+    )
+    const report = await judged(
+      { products: artifacts },
+      { materials: artifacts },
+      { materials: [...rules, 'MATCH * WITH PRODUCTS FROM first', 'DISALLOW *'] },
+    )
     expect(report.ok).toBe(true)
     expect(report.steps[1]!.rules.at(-2)!.consumed).toBe(10_000)
   })
@@ -344,7 +437,10 @@ describe('large chains', () => {
     const artifacts = many(10_000)
     const rules = ['ALLOW *', ...Array.from({ length: 3000 }, () => 'MATCH *?x* WITH PRODUCTS FROM first')]
     const wire = layout([step('first'), step('second', { by: [bob], materials: rules })])
-    const links = [await linkFile(alice, { name: 'first', products: files(artifacts) }), await linkFile(bob, { name: 'second', materials: files(artifacts) })]
+    const links = [
+      await linkFile(alice, { name: 'first', products: files(artifacts) }),
+      await linkFile(bob, { name: 'second', materials: files(artifacts) }),
+    ]
     expect((await verdict({ layout: wire, links })).ok).toBe(true)
   })
 })

@@ -1,28 +1,69 @@
 /** A layout delivered in place of a link: its key, its folder, its expiry, its summary, and no way to go on for ever. */
 import { describe, expect, it } from 'vitest'
 import { createLink, linkFileName, type Inspect } from 'intoto'
-import { alice, bob, carol, codesOf, errorsOf, files, inspection, layout, linkFile, mallory, owner, signed, step, verdict, warningsOf, type Person } from './world.ts'
+import {
+  alice,
+  bob,
+  carol,
+  codesOf,
+  errorsOf,
+  files,
+  inspection,
+  layout,
+  linkFile,
+  mallory,
+  owner,
+  signed,
+  step,
+  verdict,
+  warningsOf,
+  type Person,
+} from './world.ts'
 
 const folder = (name: string, who: Person, contents: Record<string, Uint8Array>): Record<string, Uint8Array> =>
   Object.fromEntries(Object.entries(contents).map(([path, bytes]) => [`${name}.${who.key.keyid.slice(0, 8)}/${path}`, bytes]))
 
-const innerSteps = [step('fetch', { by: [bob], products: ['CREATE *', 'DISALLOW *'] }), step('compile', { by: [carol], materials: ['MATCH * WITH PRODUCTS FROM fetch', 'DISALLOW *'] })]
+const innerSteps = [
+  step('fetch', { by: [bob], products: ['CREATE *', 'DISALLOW *'] }),
+  step('compile', { by: [carol], materials: ['MATCH * WITH PRODUCTS FROM fetch', 'DISALLOW *'] }),
+]
 const innerLinks = {
   ...(await linkFile(bob, { name: 'fetch', materials: {}, products: files({ src: 's' }), command: ['curl'] })),
-  ...(await linkFile(carol, { name: 'compile', materials: files({ src: 's' }), products: files({ app: 'a' }), command: ['cc'], byproducts: { 'return-value': 0 } })),
+  ...(await linkFile(carol, {
+    name: 'compile',
+    materials: files({ src: 's' }),
+    products: files({ app: 'a' }),
+    command: ['cc'],
+    byproducts: { 'return-value': 0 },
+  })),
 }
 const outer = layout([step('build', { products: ['REQUIRE app', 'ALLOW app', 'DISALLOW *'] })])
 
-const sublayout = async (inner: object, by: Person[] = [alice]): Promise<Record<string, Uint8Array>> => ({ [linkFileName('build', alice.key.keyid)]: await signed(inner, by) })
+const sublayout = async (inner: object, by: Person[] = [alice]): Promise<Record<string, Uint8Array>> => ({
+  [linkFileName('build', alice.key.keyid)]: await signed(inner, by),
+})
 const judged = async (inner: object, links: Record<string, Uint8Array> = innerLinks, options: object = {}) =>
   verdict({ layout: outer, links: [await sublayout(inner), folder('build', alice, links)], options })
 
 describe('a sublayout', () => {
-  it('stands for its summary link: materials of the first step, products and command of the last, under the step\'s name', async () => {
-    const wire = layout([step('build', { command: ['cc'], materials: ['DISALLOW *'], products: ['REQUIRE app', 'ALLOW app', 'DISALLOW *'] })])
+  it("stands for its summary link: materials of the first step, products and command of the last, under the step's name", async () => {
+    const wire = layout([
+      step('build', { command: ['cc'], materials: ['DISALLOW *'], products: ['REQUIRE app', 'ALLOW app', 'DISALLOW *'] }),
+    ])
     const report = await verdict({ layout: wire, links: [await sublayout(layout(innerSteps)), folder('build', alice, innerLinks)] })
     expect(codesOf(report)).toEqual([])
-    expect(report.steps[0]).toMatchObject({ status: 'ok', products: 1, command: ['cc'], sublayout: { ok: true, steps: [{ name: 'fetch', status: 'ok' }, { name: 'compile', status: 'ok' }] } })
+    expect(report.steps[0]).toMatchObject({
+      status: 'ok',
+      products: 1,
+      command: ['cc'],
+      sublayout: {
+        ok: true,
+        steps: [
+          { name: 'fetch', status: 'ok' },
+          { name: 'compile', status: 'ok' },
+        ],
+      },
+    })
     expect(report.summary).toMatchObject({ name: '', products: { app: {} }, byproducts: { 'return-value': 0 } })
   })
 
@@ -33,7 +74,7 @@ describe('a sublayout', () => {
     expect(codesOf(await verdict({ layout: layout([step('build', { command: ['make'] })]), links }))).toEqual(['E_COMMAND'])
   })
 
-  it('must be signed by the functionary; a stranger\'s or the owner\'s signature does not do', async () => {
+  it("must be signed by the functionary; a stranger's or the owner's signature does not do", async () => {
     for (const who of [mallory, owner]) {
       const links = [await sublayout(layout(innerSteps), [who]), folder('build', alice, innerLinks)]
       expect(codesOf(await verdict({ layout: outer, links }))).toEqual(['E_ACTOR'])
@@ -41,14 +82,22 @@ describe('a sublayout', () => {
   })
 
   it('finds its links in its own folder only', async () => {
-    expect(codesOf(await verdict({ layout: outer, links: [await sublayout(layout(innerSteps)), innerLinks] }))).toEqual(['E_MISSING_STEP', 'E_MISSING_STEP'])
-    expect(codesOf(await verdict({ layout: outer, links: [await sublayout(layout(innerSteps)), folder('build', bob, innerLinks)] }))).toEqual(['E_MISSING_STEP', 'E_MISSING_STEP'])
+    expect(codesOf(await verdict({ layout: outer, links: [await sublayout(layout(innerSteps)), innerLinks] }))).toEqual([
+      'E_MISSING_STEP',
+      'E_MISSING_STEP',
+    ])
+    expect(
+      codesOf(await verdict({ layout: outer, links: [await sublayout(layout(innerSteps)), folder('build', bob, innerLinks)] })),
+    ).toEqual(['E_MISSING_STEP', 'E_MISSING_STEP'])
   })
 
   it('has its own keys: those of the outer layout do not count inside', async () => {
     const report = await judged(layout(innerSteps, { keys: {} }))
     expect(codesOf(report)).toEqual(['E_ACTOR', 'E_ACTOR'])
-    expect(errorsOf(report).map(({ step, message }) => [step, message.includes('does not hold that key')])).toEqual([['build/fetch', true], ['build/compile', true]])
+    expect(errorsOf(report).map(({ step, message }) => [step, message.includes('does not hold that key')])).toEqual([
+      ['build/fetch', true],
+      ['build/compile', true],
+    ])
     expect(report.steps[0]).toMatchObject({ status: 'fail', sublayout: { ok: false } })
   })
 
@@ -71,7 +120,9 @@ describe('a sublayout', () => {
   })
 
   it('must have steps: an empty summary proves nothing', async () => {
-    expect(errorsOf(await judged(layout([])))).toMatchObject([{ code: 'E_LAYOUT_INVALID', step: 'build', message: expect.stringContaining('no steps') }])
+    expect(errorsOf(await judged(layout([])))).toMatchObject([
+      { code: 'E_LAYOUT_INVALID', step: 'build', message: expect.stringContaining('no steps') },
+    ])
   })
 
   it('gets no parameters', async () => {
@@ -94,7 +145,10 @@ describe('sublayouts within sublayouts', () => {
   async function tower(height: number): Promise<Record<string, Uint8Array>> {
     let contents = await linkFile(alice, { name: 'build', products: files({ app: 'a' }) })
     for (let level = 0; level < height; level++) {
-      contents = { [linkFileName('build', alice.key.keyid)]: await signed(layout([step('build')], { readme: `level ${level}` }), [alice]), ...folder('build', alice, contents) }
+      contents = {
+        [linkFileName('build', alice.key.keyid)]: await signed(layout([step('build')], { readme: `level ${level}` }), [alice]),
+        ...folder('build', alice, contents),
+      }
     }
     return contents
   }
@@ -102,19 +156,37 @@ describe('sublayouts within sublayouts', () => {
   it('are followed to the depth of the limit, which has a name', async () => {
     expect((await verdict({ layout: outer, links: [await tower(3)] })).ok).toBe(true)
     expect((await verdict({ layout: outer, links: [await tower(16)] })).ok).toBe(true)
-    expect(errorsOf(await verdict({ layout: outer, links: [await tower(17)] }))).toMatchObject([{ code: 'E_LAYOUT_INVALID', message: expect.stringContaining('sublayoutDepth') }])
-    expect(codesOf(await verdict({ layout: outer, links: [await tower(3)], options: { limits: { sublayoutDepth: 2 } } }))).toEqual(['E_LAYOUT_INVALID'])
+    expect(errorsOf(await verdict({ layout: outer, links: [await tower(17)] }))).toMatchObject([
+      { code: 'E_LAYOUT_INVALID', message: expect.stringContaining('sublayoutDepth') },
+    ])
+    expect(codesOf(await verdict({ layout: outer, links: [await tower(3)], options: { limits: { sublayoutDepth: 2 } } }))).toEqual([
+      'E_LAYOUT_INVALID',
+    ])
   })
 
   it('end when a layout contains itself, alone or through another', async () => {
     const self = await signed(layout([step('build'), step('more')]), [alice])
     const name = linkFileName('build', alice.key.keyid)
     const more = linkFileName('more', alice.key.keyid)
-    const source = { [name]: self, [more]: self, ...folder('build', alice, { [name]: self, [more]: self }), ...folder('more', alice, { [name]: self, [more]: self }) }
+    const source = {
+      [name]: self,
+      [more]: self,
+      ...folder('build', alice, { [name]: self, [more]: self }),
+      ...folder('more', alice, { [name]: self, [more]: self }),
+    }
     const report = await verdict({ layout: layout([step('build')]), links: [source] })
-    expect(errorsOf(report).map(({ code, message }) => [code, message.includes('contains itself')])).toEqual([['E_LAYOUT_INVALID', true], ['E_LAYOUT_INVALID', true]])
-    const [a, b] = [await signed(layout([step('build')], { readme: 'a' }), [alice]), await signed(layout([step('build')], { readme: 'b' }), [alice])]
-    const pair = { [name]: a, ...folder('build', alice, { [name]: b, ...folder('build', alice, { [name]: a, ...folder('build', alice, { [name]: b }) }) }) }
+    expect(errorsOf(report).map(({ code, message }) => [code, message.includes('contains itself')])).toEqual([
+      ['E_LAYOUT_INVALID', true],
+      ['E_LAYOUT_INVALID', true],
+    ])
+    const [a, b] = [
+      await signed(layout([step('build')], { readme: 'a' }), [alice]),
+      await signed(layout([step('build')], { readme: 'b' }), [alice]),
+    ]
+    const pair = {
+      [name]: a,
+      ...folder('build', alice, { [name]: b, ...folder('build', alice, { [name]: a, ...folder('build', alice, { [name]: b }) }) }),
+    }
     expect(errorsOf(await verdict({ layout: layout([step('build')]), links: [pair] }))[0]!.message).toContain('contains itself')
   })
 })
@@ -135,7 +207,11 @@ describe('inspections of sublayouts', () => {
   it('do not run when a rule of the outer layout fails', async () => {
     const inspect: Inspect = () => Promise.reject(new Error('ran'))
     const wire = layout([step('build', { products: ['DISALLOW *'] })])
-    const report = await verdict({ layout: wire, links: [await sublayout(inner), folder('build', alice, innerLinks)], options: { inspect } })
+    const report = await verdict({
+      layout: wire,
+      links: [await sublayout(inner), folder('build', alice, innerLinks)],
+      options: { inspect },
+    })
     expect(codesOf(report)).toEqual(['E_RULE'])
     expect(report.steps[0]!.sublayout!.ok).toBe(false)
   })
@@ -143,7 +219,17 @@ describe('inspections of sublayouts', () => {
   it('fail the whole, and are never skipped', async () => {
     const links = [await sublayout(inner), folder('build', alice, innerLinks)]
     const inspect: Inspect = async ({ name }) => createLink({ name })
-    expect(errorsOf(await verdict({ layout: outer, links, options: { inspect } }))).toMatchObject([{ code: 'E_RULE', step: 'build/inside', file: 'seen' }])
+    expect(errorsOf(await verdict({ layout: outer, links, options: { inspect } }))).toMatchObject([
+      { code: 'E_RULE', step: 'build/inside', file: 'seen' },
+    ])
     expect(codesOf(await verdict({ layout: outer, links }))).toEqual(['E_UNSUPPORTED'])
+    const ran: string[] = []
+    const outside = { ...outer, inspect: [inspection('outside')] }
+    const report = await verdict({
+      layout: outside,
+      links,
+      options: { inspect: async ({ name }) => (ran.push(name), createLink({ name })) },
+    })
+    expect([report.ok, ran]).toEqual([false, ['inside']])
   })
 })

@@ -86,7 +86,13 @@ export function step(name: string, words: StepWords = {}): any {
 }
 
 export function inspection(name: string, words: { run?: string[]; materials?: string[]; products?: string[] } = {}): any {
-  return { _type: 'inspection', name, run: words.run ?? ['true'], expected_materials: rules(...(words.materials ?? [])), expected_products: rules(...(words.products ?? [])) }
+  return {
+    _type: 'inspection',
+    name,
+    run: words.run ?? ['true'],
+    expected_materials: rules(...(words.materials ?? [])),
+    expected_products: rules(...(words.products ?? [])),
+  }
 }
 
 /** A layout with everybody's keys in it, so that authorisation is what a step says. Changes are merged in last. */
@@ -123,7 +129,11 @@ export interface Chain {
 /** Signs the layout as its owner, and judges. */
 export async function verdict(chain: Chain): Promise<Report> {
   const bytes = await signed(chain.layout, chain.by ?? [owner], chain.format === undefined ? {} : { format: chain.format })
-  return judge(decodeMetadata(bytes), { keys: [owner.key], links: memoryLinks(Object.assign({}, ...(chain.links ?? []))), ...chain.options })
+  return judge(decodeMetadata(bytes), {
+    keys: [owner.key],
+    links: memoryLinks(Object.assign({}, ...(chain.links ?? []))),
+    ...chain.options,
+  })
 }
 
 export function errorsOf(report: Report): Problem[] {

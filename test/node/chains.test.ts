@@ -25,7 +25,13 @@ async function run(chain: ChainCase): Promise<Report | InTotoError> {
     const layout = decodeMetadata(chain.layout) as Metadata<Layout>
     const keys = await Promise.all(chain.owners.map(importKey))
     const parameters = chain.parameters === undefined ? {} : { parameters: chain.parameters }
-    const report = await judge(layout, { keys, links: linkDirectory(links), inspect: inspectIn(folder), commandMismatch: 'warn', ...parameters })
+    const report = await judge(layout, {
+      keys,
+      links: linkDirectory(links),
+      inspect: inspectIn(folder),
+      commandMismatch: 'warn',
+      ...parameters,
+    })
     for (const file of chain.mustNotCreate) expect(existsSync(join(folder, file))).toBe(false)
     return report
   } catch (error) {
@@ -34,7 +40,11 @@ async function run(chain: ChainCase): Promise<Report | InTotoError> {
   }
 }
 
-const codes: Record<string, string[]> = { malformed: ['E_LAYOUT_INVALID', 'E_CONFIG'], rule: ['E_RULE', 'E_TAMPER'], inspection: ['E_INSPECTION'] }
+const codes: Record<string, string[]> = {
+  malformed: ['E_LAYOUT_INVALID', 'E_CONFIG'],
+  rule: ['E_RULE', 'E_TAMPER'],
+  inspection: ['E_INSPECTION'],
+}
 
 describe('chains with inspections, made with the reference tools', () => {
   for (const chain of chainCases.filter(({ inspects }) => inspects)) {

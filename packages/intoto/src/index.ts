@@ -5,7 +5,7 @@
 export { InTotoError, problem, type Evidence, type Problem, type ProblemCode, type ProblemInit, type RuleRef } from './errors.ts'
 export { artifactName, cleanName, collisions, equalDigests, usableDigest, type Artifacts, type DigestMap } from './model/artifact.ts'
 export { isLayout, parseExpires, parseLayout, type Inspection, type Layout, type Step } from './model/layout.ts'
-export { createLink, isLink, isLinkFileName, linkFileName, parseLink, type Link, type LinkInit } from './model/link.ts'
+export { createLink, isLink, isLinkFileName, linkFileName, parseLink, statementFileNames, type Link, type LinkInit } from './model/link.ts'
 export { substituteParameters, type Parameters } from './model/parameter.ts'
 export { compilePattern, matchPattern } from './model/pattern.ts'
 export { formatRule, parseRule, parseRuleText, ruleTokens, type ArtifactRule, type MatchRule, type PatternRule, type RequireRule } from './model/rule.ts'

@@ -6,7 +6,19 @@ import { utf8 } from '../encoding/bytes.ts'
 import { emptyRecord, withDefaults, type JsonObject, type JsonValue, type Limits } from '../encoding/json.ts'
 import { InTotoError } from '../errors.ts'
 import { checkKey, type Key } from '../keys/key.ts'
-import { expectList, expectLiteral, expectName, expectRecord, expectString, expectStrings, refuse, refuseBeyond, within, type Place } from './member.ts'
+import {
+  expectKeyid,
+  expectList,
+  expectLiteral,
+  expectName,
+  expectRecord,
+  expectString,
+  expectStrings,
+  refuse,
+  refuseBeyond,
+  within,
+  type Place,
+} from './member.ts'
 import { parseRule } from './rule.ts'
 
 /** A step and what its links must say. */
@@ -96,8 +108,10 @@ function parseKeys(value: unknown, place: Place): JsonObject {
   const parsed = emptyRecord()
   for (const keyid of Object.keys(keys)) {
     const here = within(place, keyid)
+    expectKeyid(keyid, here)
     const key = expectRecord(keys[keyid], here)
-    if (key['keyid'] !== undefined && key['keyid'] !== keyid) refuse(within(here, 'keyid'), 'the id under which the key is listed', key['keyid'])
+    if (key['keyid'] !== undefined && key['keyid'] !== keyid)
+      refuse(within(here, 'keyid'), 'the id under which the key is listed', key['keyid'])
     parsed[keyid] = parseKey(key, keyid, here)
   }
   return parsed
@@ -118,7 +132,8 @@ function parseStep(value: JsonValue, place: Place, limits: Limits): JsonObject {
   expectName(step['name'], within(place, 'name'))
   const threshold = step['threshold']
   if (!Number.isSafeInteger(threshold) || (threshold as number) < 1) refuse(within(place, 'threshold'), 'a positive integer', threshold)
-  step['pubkeys'] = expectStrings(step['pubkeys'], within(place, 'pubkeys'))
+  const pubkeys = within(place, 'pubkeys')
+  step['pubkeys'] = expectList(step['pubkeys'], pubkeys).map((keyid, i) => expectKeyid(keyid, within(pubkeys, i)))
   step['expected_command'] = expectStrings(step['expected_command'], within(place, 'expected_command'))
   return withRules(step, place, limits)
 }

@@ -82,6 +82,13 @@ export function linkFileName(step: string, keyid: string): string {
   return `${step}.${keyid.slice(0, 8)}.link`
 }
 
+/**
+ * Names under which a Statement may lie in place of a link: an envelope, or a bundle with one envelope a line (attestation framework, "Bundle").
+ */
+export function statementFileNames(step: string, keyid: string): string[] {
+  return ['.intoto.jsonl', '.json'].map((end) => `${step}.${keyid.slice(0, 8)}${end}`)
+}
+
 /** Is this exactly the form `<step>.<8 hex>.link`? Takes a file name, not a path. */
 export function isLinkFileName(name: string): boolean {
   return /^[^/]+\.[0-9a-fA-F]{8}\.link$/.test(name)

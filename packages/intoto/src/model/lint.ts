@@ -32,7 +32,12 @@ function memberNotes(object: object, path: string, names: readonly string[]): Pr
       const message = isCertificate
         ? `${path}.${name}: certificates are not verified here; only the keys in "pubkeys" count`
         : `${path}[${JSON.stringify(name)}]: is no member of in-toto 1.0 and has no effect`
-      return { code: isCertificate ? 'E_UNSUPPORTED' : 'E_LAYOUT_INVALID', severity: 'warning', message, fix: 'check the spelling, or take it out' }
+      return {
+        code: isCertificate ? 'E_UNSUPPORTED' : 'E_LAYOUT_INVALID',
+        severity: 'warning',
+        message,
+        fix: 'check the spelling, or take it out',
+      }
     })
 }
 
@@ -43,9 +48,19 @@ function keyNotes(layout: Layout): ProblemInit[] {
     const short = keyid.slice(0, 8)
     const fix = 'list the key under the id that "npx intoto key show" prints'
     if (!isKnownKeytype(key.keytype)) {
-      notes.push({ code: 'E_UNSUPPORTED', severity: 'warning', message: `layout.keys: key ${short} is of a kind that is not verified here and never counts`, fix: 'use ed25519, RSA or ECDSA' })
+      notes.push({
+        code: 'E_UNSUPPORTED',
+        severity: 'warning',
+        message: `layout.keys: key ${short} is of a kind that is not verified here and never counts`,
+        fix: 'use ed25519, RSA or ECDSA',
+      })
     } else if (!derivable(layout, keyid)) {
-      notes.push({ code: 'E_LAYOUT_INVALID', severity: 'warning', message: `layout.keys: no tool derives the id ${short} from its key`, fix })
+      notes.push({
+        code: 'E_LAYOUT_INVALID',
+        severity: 'warning',
+        message: `layout.keys: no tool derives the id ${short} from its key`,
+        fix,
+      })
     }
   }
   return notes
@@ -94,7 +109,12 @@ function expiryNotes({ expires }: Layout, { now = new Date(), maxDays = 400 }: L
   const days = Math.floor((parseExpires(expires) - now.getTime()) / 86_400_000)
   if (days < 0) return [warning(`layout.expires: ${expires} is over`, 'npx intoto layout renew --days 90 --sign-with OWNER')]
   if (days <= maxDays) return []
-  return [warning(`layout.expires: ${days} days from now; until then an old layout can be put in the place of a newer one`, 'let it expire within months, and renew it')]
+  return [
+    warning(
+      `layout.expires: ${days} days from now; until then an old layout can be put in the place of a newer one`,
+      'let it expire within months, and renew it',
+    ),
+  ]
 }
 
 function stepNotes(layout: Layout, step: Step, path: string): ProblemInit[] {
@@ -104,10 +124,19 @@ function stepNotes(layout: Layout, step: Step, path: string): ProblemInit[] {
   const usable = listed.map((keyid) => layout.keys[keyid]!).filter(({ keytype }) => isKnownKeytype(keytype))
   const people = new Set(usable.map(keyMaterial)).size
   for (const keyid of new Set(step.pubkeys)) {
-    if (!Object.hasOwn(layout.keys, keyid)) notes.push(warning(`${path}.pubkeys: key ${keyid.slice(0, 8)} is not among layout.keys`, 'add the key, or take its id out', about))
+    if (!Object.hasOwn(layout.keys, keyid))
+      notes.push(warning(`${path}.pubkeys: key ${keyid.slice(0, 8)} is not among layout.keys`, 'add the key, or take its id out', about))
   }
-  if (people < step.threshold) notes.push(warning(`${path}.threshold: asks for ${step.threshold}, but only ${people} distinct keys may sign`, 'lower it, or add functionaries', about))
-  if (people < usable.length) notes.push(warning(`${path}.pubkeys: one key stands there under two ids and counts once`, 'keep one of them', about))
+  if (people < step.threshold)
+    notes.push(
+      warning(
+        `${path}.threshold: asks for ${step.threshold}, but only ${people} distinct keys may sign`,
+        'lower it, or add functionaries',
+        about,
+      ),
+    )
+  if (people < usable.length)
+    notes.push(warning(`${path}.pubkeys: one key stands there under two ids and counts once`, 'keep one of them', about))
   return notes
 }
 
@@ -124,15 +153,23 @@ function listNotes(rules: readonly ArtifactRule[], place: ListPlace): ProblemIni
   const notes: ProblemInit[] = []
   const end = rules.findIndex((rule) => (rule.kind === 'DISALLOW' || rule.kind === 'ALLOW') && rule.pattern === '*')
   if (rules.length > 0 && end < 0) {
-    notes.push(warning(`${path}: does not end with DISALLOW *, so whatever no rule speaks of is allowed`, 'add DISALLOW *, or ALLOW * if that is meant', { step: item.name }))
+    notes.push(
+      warning(
+        `${path}: does not end with DISALLOW *, so whatever no rule speaks of is allowed`,
+        'add DISALLOW *, or ALLOW * if that is meant',
+        { step: item.name },
+      ),
+    )
   }
   rules.forEach((rule, index) => {
     const ref = { text: formatRule(rule), step: item.name, list, index }
-    const note = (message: string, fix: string): void => void notes.push(warning(`${path}[${index}]: ${message}`, fix, { step: item.name, rule: ref }))
+    const note = (message: string, fix: string): void =>
+      void notes.push(warning(`${path}[${index}]: ${message}`, fix, { step: item.name, rule: ref }))
     if (end >= 0 && index > end) note(`never acts: ${formatRule(rules[end]!)} stands before it`, 'move it up, or take it out')
     if (rule.kind === 'REQUIRE') {
       if (/[*?[]/.test(rule.name)) note('REQUIRE takes the name of one file, not a pattern', 'name the file')
-      if (rules.slice(0, index).some((earlier) => earlier.kind !== 'REQUIRE' && earlier.kind !== 'DISALLOW')) note('REQUIRE sees only what earlier rules left', 'put REQUIRE first')
+      if (rules.slice(0, index).some((earlier) => earlier.kind !== 'REQUIRE' && earlier.kind !== 'DISALLOW'))
+        note('REQUIRE sees only what earlier rules left', 'put REQUIRE first')
     } else {
       for (const [message, fix] of patternNotes(rule.pattern)) note(message, fix)
     }
@@ -143,9 +180,15 @@ function listNotes(rules: readonly ArtifactRule[], place: ListPlace): ProblemIni
 
 function patternNotes(pattern: string): [string, string][] {
   const notes: [string, string][] = []
-  if (pattern.includes('\\')) notes.push(['the pattern has a backslash, which is a letter here and an escape in in-toto-golang', 'write paths with "/"'])
-  if (pattern.includes('[')) notes.push(['the pattern has a bracket; in-toto-golang reads some bracket expressions otherwise, and drops broken ones', 'avoid [ ] where names allow it'])
-  if (cleanName(pattern) !== pattern) notes.push(['recorded names are clean, so a pattern with "./", "//" or ".." inside never matches', `write ${cleanName(pattern)}`])
+  if (pattern.includes('\\'))
+    notes.push(['the pattern has a backslash, which is a letter here and an escape in in-toto-golang', 'write paths with "/"'])
+  if (pattern.includes('['))
+    notes.push([
+      'the pattern has a bracket; in-toto-golang reads some bracket expressions otherwise, and drops broken ones',
+      'avoid [ ] where names allow it',
+    ])
+  if (cleanName(pattern) !== pattern)
+    notes.push(['recorded names are clean, so a pattern with "./", "//" or ".." inside never matches', `write ${cleanName(pattern)}`])
   return notes
 }
 
@@ -153,6 +196,7 @@ function matchNotes(rule: Extract<ArtifactRule, { kind: 'MATCH' }>, { item, name
   const notes: [string, string][] = []
   if (!names.has(rule.step)) notes.push([`there is no step "${rule.step}", so this matches nothing`, 'check the name'])
   const isStep = item._type === 'step'
-  if (isStep && layout.inspect.some(({ name }) => name === rule.step)) notes.push(['rules of steps cannot refer to inspections, so this matches nothing', 'move the rule into an inspection'])
+  if (isStep && layout.inspect.some(({ name }) => name === rule.step))
+    notes.push(['rules of steps cannot refer to inspections, so this matches nothing', 'move the rule into an inspection'])
   return notes
 }

@@ -19,7 +19,9 @@ export function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > longestQuote ? `${value.slice(0, longestQuote)}…` : value)
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`
   if (isJsonObject(value)) return 'an object'
-  return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean' || value === null ? `${value}` : `a ${typeof value}`
+  return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean' || value === null
+    ? `${value}`
+    : `a ${typeof value}`
 }
 
 /** @throws with the code of `place`, always */
@@ -77,6 +79,13 @@ export function expectStrings(value: unknown, place: Place): string[] {
 /** The one value that a member may have. */
 export function expectLiteral(value: unknown, literal: string, place: Place): void {
   if (value !== literal) refuse(place, JSON.stringify(literal), value)
+}
+
+/** A key id: hex digits, as both reference tools write it; it becomes part of a file name. */
+export function expectKeyid(value: unknown, place: Place): string {
+  const keyid = expectString(value, place)
+  if (!/^[0-9a-fA-F]+$/.test(keyid)) refuse(place, 'a key id in hex digits', value)
+  return keyid
 }
 
 /**

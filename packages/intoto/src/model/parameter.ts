@@ -38,7 +38,11 @@ export function substituteParameters(layout: Layout, parameters: Parameters | un
   })
 }
 
-function replaceIn<T extends { expected_materials: string[][]; expected_products: string[][] }>(item: T, values: Parameters, path: string): T {
+function replaceIn<T extends { expected_materials: string[][]; expected_products: string[][] }>(
+  item: T,
+  values: Parameters,
+  path: string,
+): T {
   const copy = Object.assign(emptyRecord<unknown>(), item) as T
   copy.expected_materials = item.expected_materials.map((rule, i) => replaceAll(rule, values, `${path}.expected_materials[${i}]`))
   copy.expected_products = item.expected_products.map((rule, i) => replaceAll(rule, values, `${path}.expected_products[${i}]`))
@@ -48,7 +52,8 @@ function replaceIn<T extends { expected_materials: string[][]; expected_products
 function replaceAll(tokens: readonly string[], values: Parameters, path: string): string[] {
   return tokens.map((token) =>
     token.replace(/\{([A-Za-z0-9_-]+)\}/g, (_, name: string) => {
-      if (!Object.hasOwn(values, name)) throw wrong(`${path}: no value for the parameter {${name}}`, `--substitution-parameters ${name}=VALUE`)
+      if (!Object.hasOwn(values, name))
+        throw wrong(`${path}: no value for the parameter {${name}}`, `--substitution-parameters ${name}=VALUE`)
       return values[name]!
     }),
   )

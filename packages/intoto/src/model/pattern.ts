@@ -42,7 +42,8 @@ export function prepare(pattern: string): Matcher {
   if (items.slice(literal).every((item) => item === 'star')) return { prefix, kind: 'prefix', test: (name) => name.startsWith(prefix) }
   const rest = items.slice(literal)
   const pieces = literalPieces(rest)
-  if (pieces !== undefined) return { prefix, kind: 'general', test: (name) => name.startsWith(prefix) && inOrder(pieces, name, prefix.length) }
+  if (pieces !== undefined)
+    return { prefix, kind: 'general', test: (name) => name.startsWith(prefix) && inOrder(pieces, name, prefix.length) }
   return { prefix, kind: 'general', test: (name) => name.startsWith(prefix) && run(rest, name, prefix.length) }
 }
 
@@ -149,7 +150,7 @@ function parseClass(body: readonly number[]): CharacterClass {
   const members = negated ? body.slice(1) : body
   const chunks: number[][] = []
   let from = 0
-  for (let search = 1; ; ) {
+  for (let search = 1; ;) {
     const at = members.indexOf(dash, search)
     if (at < 0) break
     chunks.push(members.slice(from, at))

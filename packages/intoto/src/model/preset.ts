@@ -53,7 +53,8 @@ export interface LayoutInit {
  */
 export function defineLayout(init: LayoutInit): Layout {
   const keyid = (name: string): string => {
-    if (!Object.hasOwn(init.functionaries, name)) throw wrong(`no functionary is called ${JSON.stringify(name)}`, 'add the key, or correct the name')
+    if (!Object.hasOwn(init.functionaries, name))
+      throw wrong(`no functionary is called ${JSON.stringify(name)}`, 'add the key, or correct the name')
     return init.functionaries[name]!.keyid
   }
   const used = [...new Set(init.steps.flatMap(({ functionaries }) => functionaries))]
@@ -173,7 +174,12 @@ function firstSteps(preset: WebappPreset, dist: string, main: string): StepInit[
   const source: StepInit = { ...stepOf(preset, 'source'), products: ['REQUIRE package.json', 'ALLOW *'] }
   const install: StepInit = {
     ...stepOf(preset, 'install'),
-    materials: ['REQUIRE package.json', text('REQUIRE', preset.lockfile ?? 'package-lock.json'), 'MATCH * WITH PRODUCTS FROM source', 'DISALLOW *'],
+    materials: [
+      'REQUIRE package.json',
+      text('REQUIRE', preset.lockfile ?? 'package-lock.json'),
+      'MATCH * WITH PRODUCTS FROM source',
+      'DISALLOW *',
+    ],
     products: ['CREATE node_modules/*', 'DISALLOW *'],
   }
   const modules = preset.install === true ? 'MATCH node_modules/* WITH PRODUCTS FROM install' : 'ALLOW node_modules/*'
@@ -207,7 +213,8 @@ function stepOf({ functionaries, who, commands }: WebappPreset, name: string): S
 
 function folders({ dist = 'dist', main }: WebappPreset, file: string): { dist: string; main: string } {
   const folder = dist.replace(/\/+$/, '')
-  if (folder === '' || /[*?[\]\\]/.test(folder)) throw wrong(`output folder ${JSON.stringify(dist)}: must have a name, without * ? [ ] and \\`, 'name the folder below the package')
+  if (folder === '' || /[*?[\]\\]/.test(folder))
+    throw wrong(`output folder ${JSON.stringify(dist)}: must have a name, without * ? [ ] and \\`, 'name the folder below the package')
   return { dist: folder, main: main ?? `${folder}/${file}` }
 }
 

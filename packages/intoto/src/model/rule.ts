@@ -50,7 +50,8 @@ function parsePatternRule([word, argument, ...more]: readonly string[]): Artifac
   if (word === undefined || argument === undefined || more.length > 0) return undefined
   const kind = keyword(word)
   if (kind === 'REQUIRE') return { kind, name: argument }
-  if (kind === 'CREATE' || kind === 'DELETE' || kind === 'MODIFY' || kind === 'ALLOW' || kind === 'DISALLOW') return { kind, pattern: argument }
+  if (kind === 'CREATE' || kind === 'DELETE' || kind === 'MODIFY' || kind === 'ALLOW' || kind === 'DISALLOW')
+    return { kind, pattern: argument }
   return undefined
 }
 
@@ -116,6 +117,9 @@ function unquote(token: string): string {
   try {
     return JSON.parse(token) as string
   } catch (cause) {
-    throw new InTotoError({ code: 'E_LAYOUT_INVALID', message: `rule: ${token} is not a quoted word`, fix: 'quote as in JSON: "a name"' }, { cause })
+    throw new InTotoError(
+      { code: 'E_LAYOUT_INVALID', message: `rule: ${token} is not a quoted word`, fix: 'quote as in JSON: "a name"' },
+      { cause },
+    )
   }
 }

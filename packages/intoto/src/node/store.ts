@@ -6,7 +6,7 @@ import { lstatSync, mkdirSync, readdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { InTotoError } from '../errors.ts'
 import { encodeMetadata, type Metadata } from '../metadata/metadata.ts'
-import { isLinkFileName, linkFileName, type Link } from '../model/link.ts'
+import { isLinkFileName, linkFileName, statementFileNames, type Link } from '../model/link.ts'
 import type { LinkFile, LinkSource } from '../verify/source.ts'
 import { errorNumber, fault, patiently, printable } from './fault.ts'
 import { readMetadataFile } from './read.ts'
@@ -35,7 +35,13 @@ export interface LinkDirectoryOptions {
  */
 export function linkDirectory(folders: string | readonly string[], o: LinkDirectoryOptions = {}): LinkDirectory {
   const given = typeof folders === 'string' ? [folders] : [...folders]
-  return { ...source(given.map((path) => ({ path, root: path })), o), put: (metadata, where) => put(given[0] ?? '.', metadata, where?.keyid) }
+  return {
+    ...source(
+      given.map((path) => ({ path, root: path })),
+      o,
+    ),
+    put: (metadata, where) => put(given[0] ?? '.', metadata, where?.keyid),
+  }
 }
 
 /** A folder to search, and the one given by the person, which links must not lead out of. */
@@ -46,9 +52,26 @@ interface Folder {
 
 function source(folders: readonly Folder[], o: LinkDirectoryOptions): LinkSource {
   return {
-    get: async (step, keyid) => distinct(folders.flatMap((folder) => named(folder.path, linkFileName(step, keyid))), o),
-    list: async (step) => distinct(folders.flatMap((folder) => linksOf(folder.path, step)), o),
-    within: (step, keyid) => source(folders.flatMap((folder) => sublayoutFolder(folder, step, keyid)), o),
+    get: async (step, keyid) =>
+      distinct(
+        folders.flatMap((folder) => named(folder.path, linkFileName(step, keyid))),
+        o,
+      ),
+    list: async (step) =>
+      distinct(
+        folders.flatMap((folder) => linksOf(folder.path, step)),
+        o,
+      ),
+    statements: async (step, keyid) =>
+      distinct(
+        statementFileNames(step, keyid).flatMap((name) => folders.flatMap((folder) => named(folder.path, name))),
+        o,
+      ),
+    within: (step, keyid) =>
+      source(
+        folders.flatMap((folder) => sublayoutFolder(folder, step, keyid)),
+        o,
+      ),
   }
 }
 
@@ -56,7 +79,8 @@ function source(folders: readonly Folder[], o: LinkDirectoryOptions): LinkSource
 function distinct(paths: readonly string[], o: LinkDirectoryOptions): LinkFile[] {
   const files = new Map<string, LinkFile>()
   for (const path of paths) {
-    const read = async (): Promise<Uint8Array> => readMetadataFile(path, { what: 'link', ...(o.limit === undefined ? {} : { limit: o.limit }) })
+    const read = async (): Promise<Uint8Array> =>
+      readMetadataFile(path, { what: 'link', ...(o.limit === undefined ? {} : { limit: o.limit }) })
     const identity = realPath(path) ?? path
     if (!files.has(identity)) files.set(identity, { file: path, read })
   }
@@ -78,7 +102,10 @@ function linksOf(folder: string, step: string): string[] {
     if (errorNumber(error) === 'ENOENT') return []
     throw fault(error, { verb: 'list', path: folder })
   }
-  return names.filter((name) => isLinkFileName(name) && name.slice(0, -'.12345678.link'.length) === step).sort().map((name) => join(folder, name))
+  return names
+    .filter((name) => isLinkFileName(name) && name.slice(0, -'.12345678.link'.length) === step)
+    .sort()
+    .map((name) => join(folder, name))
 }
 
 /** `<step>.<keyid8>/`, unless a symbolic link leads out of the folder that the person named. */

@@ -28,7 +28,11 @@ export async function describeSigners(run: Run, step: Step, { file, metadata }: 
     step: step.name,
     file,
     message: `${shown(file)}: ${signer.message}`,
-    expected: { label: 'allowed', text: step.pubkeys.map((keyid) => whoText(run.who(keyid))).join(', ') || 'nobody', from: 'pubkeys of the step' },
+    expected: {
+      label: 'allowed',
+      text: step.pubkeys.map((keyid) => whoText(run.who(keyid))).join(', ') || 'nobody',
+      from: 'pubkeys of the step',
+    },
     actual: { label: 'signed by', text: signer.text, from: signer.from },
     ...(signer.cause === undefined ? {} : { cause: signer.cause }),
     fix: signer.fix,
@@ -71,7 +75,12 @@ async function signerOf(run: Run, step: Step, metadata: Metadata): Promise<Signe
   }
   const ids = metadata.signatures.map(({ keyid }) => keyid.slice(0, 8) || 'a key without id')
   if (ids.length === 0) {
-    return { message: 'is not signed', text: 'nobody', from: 'no signatures in the file', fix: [`npx intoto sign -f LINK -k KEY, by a key that may perform "${step.name}"`] }
+    return {
+      message: 'is not signed',
+      text: 'nobody',
+      from: 'no signatures in the file',
+      fix: [`npx intoto sign -f LINK -k KEY, by a key that may perform "${step.name}"`],
+    }
   }
   if (metadata.signatures.some(({ keyid }) => step.pubkeys.includes(keyid) && !Object.hasOwn(run.layout.keys, keyid))) {
     return {
@@ -85,12 +94,16 @@ async function signerOf(run: Run, step: Step, metadata: Metadata): Promise<Signe
     message: `signed by a key that may not perform "${shown(step.name)}"`,
     text: `unknown key (${shown(ids.join(', '))})`,
     from: 'not in this layout',
-    fix: [`if this is a new key of theirs, the owner adds it: npx intoto layout renew --add-functionary ${step.name}=KEY.pub --sign-with OWNER`],
+    fix: [
+      `if this is a new key of theirs, the owner adds it: npx intoto layout renew --add-functionary ${step.name}=KEY.pub --sign-with OWNER`,
+    ],
   }
 }
 
 function authorisedKeys(run: Run, step: Step): Key[] {
-  return step.pubkeys.flatMap((keyid) => (Object.hasOwn(run.layout.keys, keyid) ? [run.layout.keys[keyid]!] : [])).filter(({ keytype }) => isKnownKeytype(keytype))
+  return step.pubkeys
+    .flatMap((keyid) => (Object.hasOwn(run.layout.keys, keyid) ? [run.layout.keys[keyid]!] : []))
+    .filter(({ keytype }) => isKnownKeytype(keytype))
 }
 
 /** Python and Go derive different ids from one key; both look links up by the id that the layout lists. */
@@ -103,7 +116,8 @@ function otherId(run: Run, step: Step, { key, metadata }: { key: Key; metadata: 
     message: `signed by ${whoText(run.who(key.keyid))} under another id of the same key`,
     text: `${whoText(run.who(key.keyid))} under ${used8}`,
     from: `the layout lists it under ${key.keyid.slice(0, 8)}`,
-    cause: 'in-toto tools written in Python and in Go derive different ids from one key, and a link counts only under the id that the layout lists',
+    cause:
+      'in-toto tools written in Python and in Go derive different ids from one key, and a link counts only under the id that the layout lists',
     fix: [`record the step again: npx intoto run -n ${step.name} --keyid-style ${style} --signing-key KEY -- COMMAND`],
   }
 }

@@ -26,15 +26,65 @@ export async function findCandidates(run: Run, step: Step, links: LinkSource): P
   const candidates: Candidate[] = []
   for (const keyid of new Set(step.pubkeys)) {
     const key = Object.hasOwn(run.layout.keys, keyid) ? run.layout.keys[keyid]! : undefined
-    const files = await links.get(step.name, keyid)
     if (key === undefined) {
       const message = `${shown(step.name)}: key ${keyid.slice(0, 8)} may carry it out, but the layout does not hold that key`
-      run.add({ code: 'E_LAYOUT_INVALID', severity: 'warning', step: step.name, message, fix: 'add the key to the layout, or take its id out' })
+      run.add({
+        code: 'E_LAYOUT_INVALID',
+        severity: 'warning',
+        step: step.name,
+        message,
+        fix: 'add the key to the layout, or take its id out',
+      })
     } else {
-      candidates.push(...(await openAll(run, step, { files, keyid, key })))
+      const files = await links.get(step.name, keyid)
+      const found = await openAll(run, step, { files, keyid, key })
+      const attested = found.some(({ fault }) => fault === undefined) ? [] : await findStatements(run, step, { links, keyid, key })
+      candidates.push(...found, ...attested)
     }
   }
   return candidates
+}
+
+/**
+ * Envelopes with Statements of the link predicate, where no link counts. A link and a Statement by one key say the same with other digests, so
+ * they are never both taken.
+ */
+async function findStatements(
+  run: Run,
+  step: Step,
+  { links, keyid, key }: { links: LinkSource; keyid: string; key: Key },
+): Promise<Candidate[]> {
+  if (run.session.options.statements !== true || links.statements === undefined) return []
+  const candidates: Candidate[] = []
+  for (const file of await links.statements(step.name, keyid)) {
+    for (const line of await envelopesOf(file)) {
+      const candidate = await open(run, { file: file.file, read: async () => line }, { keyid, key })
+      // Bundles hold whatever somebody said about the product; what is no link of this step is not meant for it.
+      if (candidate.metadata === undefined || linkOf(run, candidate.metadata)?.name !== step.name) continue
+      candidates.push(await check(run, step, candidate))
+    }
+  }
+  return candidates
+}
+
+/** The lines of a bundle, or the one envelope of another file; nothing when it cannot be read. */
+async function envelopesOf(file: LinkFile): Promise<Uint8Array[]> {
+  let bytes: Uint8Array
+  try {
+    bytes = await file.read()
+  } catch (error) {
+    if (error instanceof InTotoError) return []
+    throw error
+  }
+  if (!file.file.endsWith('.jsonl')) return [bytes]
+  const lines: Uint8Array[] = []
+  for (let start = 0; start < bytes.length;) {
+    const end = bytes.indexOf(0x0a, start)
+    const line = bytes.subarray(start, end < 0 ? bytes.length : end)
+    if (line.length > 0) lines.push(line)
+    start = end < 0 ? bytes.length : end + 1
+  }
+  return lines
 }
 
 interface Filed {
@@ -89,7 +139,13 @@ async function check(run: Run, step: Step, candidate: Candidate): Promise<Candid
   if (link === undefined) return { ...candidate, fault: notLink(step, candidate) }
   const wrong = nameFault(step, candidate, link) ?? collisionFault(step, candidate, link)
   if (wrong !== undefined) return { ...candidate, fault: wrong }
-  return { ...candidate, link: Object.assign(Object.create(null), link, { materials: cleanArtifacts(link.materials), products: cleanArtifacts(link.products) }) as Link }
+  return {
+    ...candidate,
+    link: Object.assign(Object.create(null), link, {
+      materials: cleanArtifacts(link.materials),
+      products: cleanArtifacts(link.products),
+    }) as Link,
+  }
 }
 
 function keyFault({ key, file, keyid }: Candidate): ProblemInit | undefined {
@@ -126,7 +182,14 @@ function linkOf(run: Run, { payload }: Metadata): Link | undefined {
 
 function notLink(step: Step, { file }: Candidate): ProblemInit {
   const message = `${shown(file)}: holds a Statement, not a link`
-  return { code: 'E_UNSUPPORTED', severity: 'warning', step: step.name, file, message, fix: 'record a link, or verify with Statements allowed (link predicate only)' }
+  return {
+    code: 'E_UNSUPPORTED',
+    severity: 'warning',
+    step: step.name,
+    file,
+    message,
+    fix: 'record a link, or verify with Statements allowed (link predicate only)',
+  }
 }
 
 /** A link speaks of the step that it names (specification 4.3): one of another step, renamed, is no evidence for this one. */

@@ -35,7 +35,10 @@ function explainRequire(failure: RuleFailure, context: CauseContext): Omit<Probl
   const own = context.chain.get(item.name)!
   const { artifacts } = side(failure)
   const digests = own.link[artifacts][artifact]
-  const taker = digests === undefined ? undefined : earlier.find((rule) => rule.kind !== 'DISALLOW' && rule.kind !== 'REQUIRE' && covers(rule, artifact))
+  const taker =
+    digests === undefined
+      ? undefined
+      : earlier.find((rule) => rule.kind !== 'DISALLOW' && rule.kind !== 'REQUIRE' && covers(rule, artifact))
   const what = `${shown(artifact)}: required among the ${artifacts} of "${shown(item.name)}"`
   const asked = { rule: ref, expected: { label: 'required', text: artifact, from: `rule ${ref.index} of ${ref.list}` } }
   if (digests !== undefined) {
@@ -43,7 +46,9 @@ function explainRequire(failure: RuleFailure, context: CauseContext): Omit<Probl
     const cause = `REQUIRE sees only what is left of the queue, and ${taker === undefined ? 'an earlier rule' : `"${formatRule(taker)}"`} stands before it`
     return { code: 'E_RULE', message, ...asked, cause, fix: 'let the layout name REQUIRE first in its list' }
   }
-  const cause = /[*?[]/.test(artifact) ? 'REQUIRE takes the name of one file; *, ? and [ are letters to it' : sameButFor(artifact, own.link[artifacts])
+  const cause = /[*?[]/.test(artifact)
+    ? 'REQUIRE takes the name of one file; *, ? and [ are letters to it'
+    : sameButFor(artifact, own.link[artifacts])
   return {
     code: 'E_RULE',
     message: `${what}, but not there`,
@@ -70,7 +75,12 @@ function explainTamper(failure: RuleFailure, context: CauseContext): Omit<Proble
     return {
       code: 'E_TAMPER',
       message: `${shown(artifact)}: ${changed(failure, rule)}${more(failure.more)}`,
-      expected: evidence(other, rule.artifacts === 'PRODUCTS' ? 'wrote' : 'read', digestText(theirs, mine), name === artifact ? undefined : name),
+      expected: evidence(
+        other,
+        rule.artifacts === 'PRODUCTS' ? 'wrote' : 'read',
+        digestText(theirs, mine),
+        name === artifact ? undefined : name,
+      ),
       actual: evidence(own, verb, digestText(mine, theirs)),
       rule: { text: formatRule(rule), step: item.name, list, index },
       ...(cause === undefined ? {} : { cause }),
@@ -110,11 +120,14 @@ interface TamperClues {
 
 function tamperCause({ mine, other, own, rule, artifact, context }: TamperClues): string | undefined {
   const twin = sameContent(mine, destination(rule, context.chain)!)
-  if (twin !== undefined) return `it has the content that "${shown(twin)}" has in "${shown(rule.step)}": the files were exchanged or renamed`
+  if (twin !== undefined)
+    return `it has the content that "${shown(twin)}" has in "${shown(rule.step)}": the files were exchanged or renamed`
   const script = context.scripts === undefined ? undefined : likelyScript(context.scripts, other.link, own.link)
   if (script !== undefined) return `package.json script "${shown(script)}" (${shown(context.scripts![script]!)}) ran in between`
-  if (isDirty(own.link) || isDirty(other.link)) return `"${isDirty(own.link) ? own.link.name : other.link.name}" worked on a git tree with changes that were not committed`
-  if (/(?:^|\/)(?:package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lock)$/.test(artifact)) return 'dependencies were installed or updated in between'
+  if (isDirty(own.link) || isDirty(other.link))
+    return `"${isDirty(own.link) ? own.link.name : other.link.name}" worked on a git tree with changes that were not committed`
+  if (/(?:^|\/)(?:package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lock)$/.test(artifact))
+    return 'dependencies were installed or updated in between'
   return undefined
 }
 
@@ -130,14 +143,19 @@ function explainRest(failure: RuleFailure, context: CauseContext): Omit<ProblemI
   const own = context.chain.get(item.name)!
   const { artifacts, verb } = side(failure)
   const digests = own.link[artifacts][artifact]!
-  const reasons = earlier.filter((rule) => covers(rule, artifact)).map((rule) => whyNot({ rule, artifact, digests, link: own.link, chain: context.chain }))
+  const reasons = earlier
+    .filter((rule) => covers(rule, artifact))
+    .map((rule) => whyNot({ rule, artifact, digests, link: own.link, chain: context.chain }))
   return {
     code: 'E_RULE',
     message: `${shown(artifact)}: among the ${artifacts} of "${shown(item.name)}", and no rule before ${ref.text} takes it${more(failure.more)}`,
     actual: evidence(own, verb, digestText(digests)),
     rule: ref,
     cause: reasons.find((reason) => reason !== undefined) ?? `no rule of ${ref.list} speaks of it`,
-    fix: [`npx intoto explain ${artifact}`, `if it belongs there, the owner lets the layout say so before ${ref.text}; else remove it and carry out "${item.name}" again`],
+    fix: [
+      `npx intoto explain ${artifact}`,
+      `if it belongs there, the owner lets the layout say so before ${ref.text}; else remove it and carry out "${item.name}" again`,
+    ],
   }
 }
 
@@ -154,11 +172,17 @@ export interface Refusal {
 export function whyNot({ rule, artifact, digests, link, chain }: Refusal): string | undefined {
   switch (rule.kind) {
     case 'CREATE':
-      return Object.hasOwn(link.products, artifact) ? 'it was there before the step, so it was not created' : 'it is not among the products, so it was not created'
+      return Object.hasOwn(link.products, artifact)
+        ? 'it was there before the step, so it was not created'
+        : 'it is not among the products, so it was not created'
     case 'DELETE':
-      return Object.hasOwn(link.materials, artifact) ? 'it is still there after the step, so it was not deleted' : 'it was not there before the step, so it was not deleted'
+      return Object.hasOwn(link.materials, artifact)
+        ? 'it is still there after the step, so it was not deleted'
+        : 'it was not there before the step, so it was not deleted'
     case 'MODIFY':
-      return Object.hasOwn(link.materials, artifact) && Object.hasOwn(link.products, artifact) ? 'it is unchanged, so it was not modified' : 'it stands on one side only, so it was not modified'
+      return Object.hasOwn(link.materials, artifact) && Object.hasOwn(link.products, artifact)
+        ? 'it is unchanged, so it was not modified'
+        : 'it stands on one side only, so it was not modified'
     case 'MATCH':
       return whyNoMatch(rule, { artifact, digests, chain })
     default:
@@ -166,14 +190,20 @@ export function whyNot({ rule, artifact, digests, link, chain }: Refusal): strin
   }
 }
 
-function whyNoMatch(rule: MatchRule, { artifact, digests, chain }: { artifact: string; digests: DigestMap; chain: Chain }): string | undefined {
+function whyNoMatch(
+  rule: MatchRule,
+  { artifact, digests, chain }: { artifact: string; digests: DigestMap; chain: Chain },
+): string | undefined {
   const others = destination(rule, chain)
   const where = `the ${rule.artifacts.toLowerCase()} of "${shown(rule.step)}"`
   if (others === undefined) return `there is no step "${shown(rule.step)}" whose link could be compared`
   const name = destinationName(rule, artifact)
   if (Object.hasOwn(others, name)) {
-    if (!usableDigest(digests) || !usableDigest(others[name]!)) return `it has no sha256, sha384 or sha512 on both sides, and weaker digests tie nothing together`
-    return sameDigests(digests, others[name]!) ? undefined : `its digests differ from those in ${where}: rules compare all algorithms at once`
+    if (!usableDigest(digests) || !usableDigest(others[name]!))
+      return `it has no sha256, sha384 or sha512 on both sides, and weaker digests tie nothing together`
+    return sameDigests(digests, others[name]!)
+      ? undefined
+      : `its digests differ from those in ${where}: rules compare all algorithms at once`
   }
   const twin = sameContent(digests, others)
   if (twin !== undefined) return `${where} have the same content as "${shown(twin)}": it was renamed or copied`
@@ -191,6 +221,11 @@ function sameButFor(name: string, artifacts: Artifacts): string | undefined {
   const plain = (text: string): string => text.normalize('NFC').replaceAll('\\', '/').replace(/^\.\//, '').toLowerCase()
   const near = Object.keys(artifacts).find((other) => other !== name && plain(other) === plain(name))
   if (near === undefined) return undefined
-  const how = near.normalize('NFC') === name.normalize('NFC') ? 'Unicode form' : near.toLowerCase() === name.toLowerCase() ? 'upper and lower case' : 'spelling'
+  const how =
+    near.normalize('NFC') === name.normalize('NFC')
+      ? 'Unicode form'
+      : near.toLowerCase() === name.toLowerCase()
+        ? 'upper and lower case'
+        : 'spelling'
   return `"${shown(near)}" is there: the names differ in ${how}`
 }

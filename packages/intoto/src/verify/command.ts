@@ -19,10 +19,17 @@ export function checkCommands(run: Run, { step, valid }: StepRun): void {
       step: step.name,
       file,
       message: `${shown(step.name)}: ran another command than the layout expects`,
-      expected: { label: 'expected', text: commandText(expected), from: `layout.steps[${run.layout.steps.indexOf(step)}].expected_command` },
+      expected: {
+        label: 'expected',
+        text: commandText(expected),
+        from: `layout.steps[${run.layout.steps.indexOf(step)}].expected_command`,
+      },
       actual: { label: 'ran', text: commandText(ran), from: file },
       ...(cause === '' ? {} : { cause }),
-      fix: ['carry out the step with the expected command', 'or have the owner sign a layout that expects this one; --command-mismatch warn lets it pass, as the reference tools do'],
+      fix: [
+        'carry out the step with the expected command',
+        'or have the owner sign a layout that expects this one; --command-mismatch warn lets it pass, as the reference tools do',
+      ],
     })
   }
 }
@@ -35,5 +42,7 @@ function differenceText(expected: readonly string[], ran: readonly string[]): st
   while (end < Math.min(expected.length, ran.length) - start && expected.at(-1 - end) === ran.at(-1 - end)) end++
   const extra = ran.slice(start, ran.length - end)
   const missing = expected.slice(start, expected.length - end)
-  return [extra.length > 0 ? `extra: ${commandText(extra)}` : '', missing.length > 0 ? `missing: ${commandText(missing)}` : ''].filter(Boolean).join(', ')
+  return [extra.length > 0 ? `extra: ${commandText(extra)}` : '', missing.length > 0 ? `missing: ${commandText(missing)}` : '']
+    .filter(Boolean)
+    .join(', ')
 }

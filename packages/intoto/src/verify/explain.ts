@@ -118,5 +118,10 @@ function afterwards(rest: readonly (readonly string[])[], stage: ArtifactStage, 
   const at = rules.findIndex((rule) => rule.kind === 'REQUIRE' && rule.name === stage.name)
   if (at < 0) return stage
   const rule: RuleRef = { text: formatRule(rules[at]!), step: stage.step, list: stage.list, index: first + at }
-  return { ...stage, outcome: 'refused', rule, passed: [...stage.passed, { rule: stage.rule!, why: 'it took the artifact before REQUIRE looked' }] }
+  return {
+    ...stage,
+    outcome: 'refused',
+    rule,
+    passed: [...stage.passed, { rule: stage.rule!, why: 'it took the artifact before REQUIRE looked' }],
+  }
 }

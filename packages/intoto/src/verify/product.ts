@@ -99,7 +99,9 @@ function judgeUnknown(run: Run, { product, name, digests, report, problems }: Un
 /** With `through`, links of steps behind it may lie about; they are not looked at in this run. */
 function isLaterLink(run: Run, name: string): boolean {
   const seen = run.steps.map(({ step }) => step.name)
-  return run.layout.steps.some((step) => !seen.includes(step.name) && step.pubkeys.some((keyid) => baseName(name) === `${step.name}.${keyid.slice(0, 8)}.link`))
+  return run.layout.steps.some(
+    (step) => !seen.includes(step.name) && step.pubkeys.some((keyid) => baseName(name) === `${step.name}.${keyid.slice(0, 8)}.link`),
+  )
 }
 
 function added(run: Run, { name, digests, isLink }: { name: string; digests: DigestMap; isLink: boolean }): ProblemInit {
@@ -150,8 +152,15 @@ interface Changed {
 function changed(run: Run, { name, digests, maker, recorded }: Changed): ProblemInit {
   const rule = bindingRule(run, maker.link.name, recorded)
   const theirs = maker.link.products[recorded]!
-  const script = run.session.options.scripts === undefined ? undefined : likelyScript(run.session.options.scripts, maker.link, { ...maker.link, name: '', command: [] })
-  const expected = { label: `${maker.link.name} wrote`, text: digestText(theirs, digests), from: recorded === name ? maker.file : `${maker.file} (${recorded})` }
+  const script =
+    run.session.options.scripts === undefined
+      ? undefined
+      : likelyScript(run.session.options.scripts, maker.link, { ...maker.link, name: '', command: [] })
+  const expected = {
+    label: `${maker.link.name} wrote`,
+    text: digestText(theirs, digests),
+    from: recorded === name ? maker.file : `${maker.file} (${recorded})`,
+  }
   return {
     code: rule === undefined ? 'E_PRODUCT' : 'E_TAMPER',
     file: name,
@@ -159,8 +168,13 @@ function changed(run: Run, { name, digests, maker, recorded }: Changed): Problem
     expected,
     actual: { label: 'on disk', text: digestText(digests, theirs), from: name },
     ...(rule === undefined ? {} : { rule }),
-    ...(script === undefined ? {} : { cause: `package.json script "${shown(script)}" (${shown(run.session.options.scripts![script]!)}) ran afterwards` }),
-    fix: [`carry out "${maker.link.name}" again, and change nothing afterwards`, 'if the change is meant, make it a step of its own in the layout'],
+    ...(script === undefined
+      ? {}
+      : { cause: `package.json script "${shown(script)}" (${shown(run.session.options.scripts![script]!)}) ran afterwards` }),
+    fix: [
+      `carry out "${maker.link.name}" again, and change nothing afterwards`,
+      'if the change is meant, make it a step of its own in the layout',
+    ],
   }
 }
 

@@ -56,7 +56,7 @@ export class ArtifactQueue {
   private alive(i: number): number {
     let end = i
     while (this.next[end] !== end) end = this.next[end]!
-    for (let at = i; at !== end; ) {
+    for (let at = i; at !== end;) {
       const following = this.next[at]!
       this.next[at] = end
       at = following

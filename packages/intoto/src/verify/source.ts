@@ -2,7 +2,7 @@
  * Where links come from: the interface that disks, stores and tests implement, and one source that holds its files in memory. Called by the
  * verification. Never decides whether a link counts.
  */
-import { linkFileName, isLinkFileName } from '../model/link.ts'
+import { isLinkFileName, linkFileName, statementFileNames } from '../model/link.ts'
 
 /** One file that may hold a link. */
 export interface LinkFile {
@@ -18,6 +18,8 @@ export interface LinkSource {
   get(step: string, keyid: string): Promise<readonly LinkFile[]>
   /** Every `<step>.<8 hex>.link`, whoever signed it: read only to explain why nothing was found. */
   list(step: string): Promise<readonly LinkFile[]>
+  /** Files that may hold Statements in place of a link, `<step>.<keyid8>.intoto.jsonl` or `.json`; asked only when Statements are accepted. */
+  statements?(step: string, keyid: string): Promise<readonly LinkFile[]>
   /** The folder `<step>.<keyid8>/` with the links of a sublayout. */
   within(step: string, keyid: string): LinkSource
 }
@@ -43,9 +45,15 @@ class MemoryLinks implements LinkSource {
     return this.files.has(path) ? [this.open(path)] : []
   }
 
+  async statements(step: string, keyid: string): Promise<readonly LinkFile[]> {
+    const paths = statementFileNames(step, keyid).map((name) => this.folder + name)
+    return paths.filter((path) => this.files.has(path)).map((path) => this.open(path))
+  }
+
   async list(step: string): Promise<readonly LinkFile[]> {
     const start = `${this.folder}${step}.`
-    const isOurs = (path: string): boolean => path.startsWith(start) && path.length === start.length + '12345678.link'.length && isLinkFileName(path.slice(this.folder.length))
+    const isOurs = (path: string): boolean =>
+      path.startsWith(start) && path.length === start.length + '12345678.link'.length && isLinkFileName(path.slice(this.folder.length))
     return [...this.files.keys()].filter(isOurs).map((path) => this.open(path))
   }
 

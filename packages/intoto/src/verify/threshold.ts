@@ -55,7 +55,8 @@ function missing(run: Run, { step, valid }: StepRun, counted: readonly Candidate
 function missingCause(run: Run, { step, valid }: Pick<StepRun, 'step' | 'valid'>, counted: readonly Candidate[]): string | undefined {
   const keys = step.pubkeys.flatMap((keyid) => (Object.hasOwn(run.layout.keys, keyid) ? [run.layout.keys[keyid]!] : []))
   const people = new Set(keys.filter(({ keytype }) => isKnownKeytype(keytype)).map(keyMaterial)).size
-  if (people < step.threshold) return `the layout asks for ${step.threshold} functionaries and names ${count(people, 'distinct key')}, so this step can never hold`
+  if (people < step.threshold)
+    return `the layout asks for ${step.threshold} functionaries and names ${count(people, 'distinct key')}, so this step can never hold`
   if (valid.length > counted.length) return 'one key under two ids is one functionary and counts once'
   return undefined
 }
@@ -83,7 +84,11 @@ function disagreement(run: Run, { first, other, side }: Pair): ProblemInit | und
   if (name === undefined) return undefined
   const tell = ({ link, keyid, file }: { link?: Link; keyid: string; file: string }, against: Link) => {
     const digests = link![side][name]
-    return { label: whoText(run.who(keyid)), text: digests === undefined ? 'not there' : digestText(digests, against[side][name]), from: file }
+    return {
+      label: whoText(run.who(keyid)),
+      text: digests === undefined ? 'not there' : digestText(digests, against[side][name]),
+      from: file,
+    }
   }
   return {
     code: 'E_THRESHOLD',

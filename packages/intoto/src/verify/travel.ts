@@ -30,7 +30,8 @@ export function travellingLink(run: Run, path: string): TravellingLink | undefin
   if (!base.endsWith('.link')) return undefined
   for (const { step, valid } of run.steps) {
     const keyid = step.pubkeys.find((id) => linkFileName(step.name, id) === base)
-    if (keyid !== undefined) return { step: step.name, candidate: valid.find((candidate) => linkFileName(step.name, candidate.keyid) === base) }
+    if (keyid !== undefined)
+      return { step: step.name, candidate: valid.find((candidate) => linkFileName(step.name, candidate.keyid) === base) }
   }
   return undefined
 }
@@ -46,7 +47,13 @@ export function checkTravellingLinks(run: Run, item: RuledItem, list: RuleList):
   const artifacts: Artifacts = list === 'expected_materials' ? own.link.materials : own.link.products
   item[list].forEach((tokens, index) => {
     const rule = parseRule(tokens)
-    if (rule.kind !== 'ALLOW' || !rule.pattern.endsWith('.link') || !Object.hasOwn(artifacts, rule.pattern) || prepare(rule.pattern).kind !== 'exact') return
+    if (
+      rule.kind !== 'ALLOW' ||
+      !rule.pattern.endsWith('.link') ||
+      !Object.hasOwn(artifacts, rule.pattern) ||
+      prepare(rule.pattern).kind !== 'exact'
+    )
+      return
     const named = travellingLink(run, rule.pattern)
     const digests = artifacts[rule.pattern]!
     if (named === undefined || isVerifiedFile(named.candidate, digests)) return
@@ -56,7 +63,11 @@ export function checkTravellingLinks(run: Run, item: RuledItem, list: RuleList):
       step: item.name,
       file: rule.pattern,
       message: `${shown(rule.pattern)}: is not the link of "${shown(named.step)}" that was verified`,
-      expected: { label: 'verified', text: candidate?.metadata === undefined ? 'no link of that name' : `sha256 ${sha256Hex(candidate.metadata.bytes)}`, from: candidate?.file ?? 'link folders' },
+      expected: {
+        label: 'verified',
+        text: candidate?.metadata === undefined ? 'no link of that name' : `sha256 ${sha256Hex(candidate.metadata.bytes)}`,
+        from: candidate?.file ?? 'link folders',
+      },
       actual: { label: item.name, text: digestText(digests), from: own.file },
       rule: { text: formatRule(rule), step: item.name, list, index },
       cause: `"${shown(named.step)}" was carried out again after "${shown(item.name)}", or another file was put in its place`,

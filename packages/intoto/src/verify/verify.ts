@@ -63,7 +63,11 @@ async function guarded(run: Run, work: () => Promise<void>): Promise<void> {
 async function checkOwners(run: Run): Promise<boolean> {
   const { keys } = run.session.options
   if (keys.length === 0) {
-    run.add({ code: 'E_CONFIG', message: 'no key of a project owner was given, so nothing can be trusted', fix: 'name the owner: -k in-toto/owner.pub' })
+    run.add({
+      code: 'E_CONFIG',
+      message: 'no key of a project owner was given, so nothing can be trusted',
+      fix: 'name the owner: -k in-toto/owner.pub',
+    })
   }
   for (const key of keys) {
     if (await hasSignature(run.metadata, key)) {
@@ -80,7 +84,9 @@ async function checkOwners(run: Run): Promise<boolean> {
       expected: { label: 'needed', text: whoText(run.who(key.keyid)), from: 'the keys given' },
       actual: { label: 'signatures', text: others, from: run.title },
       ...(named ? { cause: 'the layout was changed after signing' } : {}),
-      fix: named ? 'get the layout from its owner again, or have the owner sign this one' : 'give the key of the owner who signed it, or have this owner sign it, too: npx intoto sign -f LAYOUT -k KEY -a',
+      fix: named
+        ? 'get the layout from its owner again, or have the owner sign this one'
+        : 'give the key of the owner who signed it, or have this owner sign it, too: npx intoto sign -f LAYOUT -k KEY -a',
     })
   }
   return !run.failed
@@ -116,7 +122,11 @@ async function verifySteps(run: Run, links: LinkSource): Promise<void> {
 function checkLayout(run: Run): void {
   const payload: unknown = run.metadata.payload
   if (!isLayout(payload)) {
-    run.add({ code: 'E_LAYOUT_INVALID', message: `${shown(run.title)}: is no layout`, fix: 'name the layout: --layout in-toto/root.layout' })
+    run.add({
+      code: 'E_LAYOUT_INVALID',
+      message: `${shown(run.title)}: is no layout`,
+      fix: 'name the layout: --layout in-toto/root.layout',
+    })
     return
   }
   run.layout = parseLayout(payload, run.session.limits)
@@ -148,13 +158,20 @@ function checkExpiry(run: Run): void {
 function prepareSteps(run: Run): void {
   const { parameters, through } = run.session.options
   if (run.parent === undefined) run.layout = parseLayout(substituteParameters(run.layout, parameters), run.session.limits)
-  const last = through === undefined || run.parent !== undefined ? run.layout.steps.length - 1 : run.layout.steps.findIndex(({ name }) => name === through)
+  const last =
+    through === undefined || run.parent !== undefined
+      ? run.layout.steps.length - 1
+      : run.layout.steps.findIndex(({ name }) => name === through)
   run.report.steps = run.layout.steps.map(({ name, threshold }) => blankReport(name, 'step', threshold))
   run.report.inspections = run.layout.inspect.map(({ name }) => blankReport(name, 'inspection', 0))
   run.steps = run.layout.steps.slice(0, last + 1).map((step, i) => ({ step, report: run.report.steps[i]!, candidates: [], valid: [] }))
   if (through !== undefined && run.parent === undefined && last < 0) {
     const names = run.layout.steps.map(({ name }) => name).join(', ')
-    run.add({ code: 'E_CONFIG', message: `there is no step "${shown(through)}" in ${shown(run.title)}`, fix: `--through takes one of: ${names}` })
+    run.add({
+      code: 'E_CONFIG',
+      message: `there is no step "${shown(through)}" in ${shown(run.title)}`,
+      fix: `--through takes one of: ${names}`,
+    })
   }
   refuseWithoutInspect(run)
 }
@@ -185,12 +202,24 @@ function checkDepth(run: Run, { step }: StepRun, { sublayout, file }: Candidate)
   let depth = 1
   for (let outer: Run | undefined = run; outer !== undefined; outer = outer.parent, depth++) {
     if (!equalBytes(outer.metadata.signedBytes, sublayout!.signedBytes)) continue
-    run.add({ code: 'E_LAYOUT_INVALID', step: step.name, file, message: `${shown(file)}: the layout contains itself`, fix: 'deliver a link, or a layout of its own' })
+    run.add({
+      code: 'E_LAYOUT_INVALID',
+      step: step.name,
+      file,
+      message: `${shown(file)}: the layout contains itself`,
+      fix: 'deliver a link, or a layout of its own',
+    })
     return false
   }
   const most = run.session.limits.sublayoutDepth
   if (depth - 1 <= most) return true
-  run.add({ code: 'E_LAYOUT_INVALID', step: step.name, file, message: `${shown(file)}: more than ${most} layouts within each other (sublayoutDepth)`, fix: 'if this is meant, raise the limit "sublayoutDepth"' })
+  run.add({
+    code: 'E_LAYOUT_INVALID',
+    step: step.name,
+    file,
+    message: `${shown(file)}: more than ${most} layouts within each other (sublayoutDepth)`,
+    fix: 'if this is meant, raise the limit "sublayoutDepth"',
+  })
   return false
 }
 
@@ -217,7 +246,12 @@ function summarize(run: Run, name: string): Link {
   const first = run.steps[0] && run.chain.get(run.steps[0].step.name)?.link
   const last = run.steps.length > 0 ? run.chain.get(run.steps.at(-1)!.step.name)?.link : undefined
   if (first === undefined || last === undefined) return createLink({ name })
-  return Object.assign(createLink({ name }), { materials: first.materials, products: last.products, byproducts: last.byproducts, command: [...last.command] })
+  return Object.assign(createLink({ name }), {
+    materials: first.materials,
+    products: last.products,
+    byproducts: last.byproducts,
+    command: [...last.command],
+  })
 }
 
 /** Phases 11 and 12, sublayouts first. */
@@ -235,7 +269,11 @@ async function noteIntactLinks(run: Run, layout: Metadata): Promise<void> {
   if (last === undefined) return
   const options: VerifyOptions = { ...run.session.options }
   delete options.product
-  const then = await judge(layout, { ...options, through: options.through ?? last.name, now: new Date(parseExpires(run.layout.expires) - 1000) })
+  const then = await judge(layout, {
+    ...options,
+    through: options.through ?? last.name,
+    now: new Date(parseExpires(run.layout.expires) - 1000),
+  })
   if (then.ok) errors[0]!.message += '; its links are intact, only the promise is out of date'
 }
 
@@ -248,4 +286,3 @@ function finish(run: Run): Report {
   if (run.session.options.trace === true && run.chain.size > 0) report.chain = [...run.chain.values()].map(({ link }) => link)
   return report
 }
-
