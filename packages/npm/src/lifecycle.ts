@@ -19,7 +19,7 @@ export interface FoundTarball {
 }
 
 const largest = 1024 ** 3
-const advice = 'publish in two steps: "npm pack" (which records and verifies), then "npm publish <the .tgz>"'
+const advice = 'publish with "intoto publish", or in two steps: "npm pack" (which records and verifies), then "npm publish <the .tgz>"'
 
 /**
  * The tarball of the `npm pack` that runs this script as its postpack; undefined when npm only says what it would pack (`--dry-run`).
@@ -29,25 +29,39 @@ const advice = 'publish in two steps: "npm pack" (which records and verifies), t
 export function findTarball(env: NodeJS.ProcessEnv, cwd: string): FoundTarball | undefined {
   const client = clientOf(env)
   if (env['npm_lifecycle_event'] !== 'postpack') {
-    throw misuse('this command belongs into the "postpack" script of package.json', 'add "postpack": "intoto postpack …" to "scripts" and run "npm pack"')
+    throw misuse(
+      'this command belongs into the "postpack" script of package.json',
+      'add "postpack": "intoto postpack …" to "scripts" and run "npm pack"',
+    )
   }
   if (!client.startsWith('npm/')) {
     const message = `${printable(client)} does not tell its postpack script which tarball it wrote`
-    throw new InTotoError({ code: 'E_UNSUPPORTED', message, fix: 'pack with "npm pack", or record with "intoto run -n package -p <the .tgz> -- <pack command>"' })
+    throw new InTotoError({
+      code: 'E_UNSUPPORTED',
+      message,
+      fix: 'pack with "npm pack", or record with "intoto run -n package -p <the .tgz> -- <pack command>"',
+    })
   }
   if (env['npm_command'] !== 'pack') {
     throw misuse(`npm ${printable(env['npm_command'] ?? '')} packs in memory: there is no tarball to record and verify`, advice)
   }
   const integrity = env['npm_package_integrity'] ?? ''
   if (env['npm_config_dry_run'] === 'true') return undefined
-  if (!/^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity)) throw misuse('npm does not give the digest of its tarball (npm_package_integrity)', 'use npm 8 or later')
+  if (!/^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity))
+    throw misuse('npm does not give the digest of its tarball (npm_package_integrity)', 'use npm 8 or later')
   const folder = resolve(env['INIT_CWD'] ?? cwd, env['npm_config_pack_destination'] ?? '.')
   for (const path of candidates(folder, env)) {
     const bytes = readMetadataFile(path, { limit: largest })
     if (`sha512-${createHash('sha512').update(bytes).digest('base64')}` === integrity) return { path, bytes, integrity, client }
   }
   const message = `no tarball in ${printable(folder)} has the digest that npm gives`
-  throw new InTotoError({ code: 'E_PRODUCT', message, file: folder, expected: { text: integrity, from: 'npm_package_integrity' }, fix: 'run "npm pack" again' })
+  throw new InTotoError({
+    code: 'E_PRODUCT',
+    message,
+    file: folder,
+    expected: { text: integrity, from: 'npm_package_integrity' },
+    fix: 'run "npm pack" again',
+  })
 }
 
 /** The name that npm gives first, then all other tarballs: the digest decides, not the name. */
@@ -56,7 +70,9 @@ function candidates(folder: string, env: NodeJS.ProcessEnv): string[] {
   const likely = `${name}-${env['npm_package_version'] ?? ''}.tgz`
   let names: string[]
   try {
-    names = readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isFile() && entry.name.endsWith('.tgz') ? [entry.name] : []))
+    names = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+      entry.isFile() && entry.name.endsWith('.tgz') ? [entry.name] : [],
+    )
   } catch (cause) {
     const message = `cannot list ${printable(folder)}, where npm should have written its tarball`
     throw new InTotoError({ code: 'E_IO', message, file: folder, fix: 'check --pack-destination' }, { cause })

@@ -1,0 +1,120 @@
+/**
+ * Which registry a package goes to and comes from, and the token for reading there: as npm's own configuration has it. Publishing and `npm:` products
+ * ask. No registry is known here by name, and no token reaches a message.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { InTotoError } from 'intoto'
+import { printable } from 'intoto/node'
+import { runClient, type Client } from './client.ts'
+import type { Manifest } from './manifest.ts'
+
+/** A registry and how one is let in. */
+export interface RegistryAccess {
+  /** Its address. */
+  registry: string
+  /** Value of the header, where the configuration has one for this registry. */
+  authorization?: string
+}
+
+/** What decides. */
+export interface RegistrySearch {
+  folder: string
+  env: NodeJS.ProcessEnv
+  /** Name of the package, for scoped registries. */
+  name: string
+  /** Its client; npm, or pnpm, which keeps the same settings. */
+  client?: Client
+  /** `publishConfig` of the packed package.json. */
+  publishConfig?: unknown
+  /** Arguments that the client is given: `--registry URL`. */
+  args?: readonly string[]
+}
+
+/**
+ * The registry of a package: a scope's own before the general one; flags before publishConfig before the configuration, as npm has it.
+ * @throws InTotoError E_CONFIG: the configuration names none
+ */
+export async function findRegistry(o: RegistrySearch): Promise<RegistryAccess> {
+  const scope = /^(@[^/]+)\//.exec(o.name)?.[1]
+  const config = typeof o.publishConfig === 'object' && o.publishConfig !== null ? (o.publishConfig as Manifest) : {}
+  const found =
+    (scope === undefined ? undefined : await settingOf(`${scope}:registry`, config, o)) ?? (await settingOf('registry', config, o))
+  const registry = found === undefined ? undefined : webAddress(found)
+  if (registry === undefined) {
+    throw new InTotoError({
+      code: 'E_CONFIG',
+      message: `no registry is configured for ${printable(o.name)}`,
+      fix: 'npm config set registry URL, or -- --registry URL',
+    })
+  }
+  const authorization = await authorizationFor(registry, o)
+  return authorization === undefined ? { registry } : { registry, authorization }
+}
+
+async function settingOf(name: string, publishConfig: Manifest, o: RegistrySearch): Promise<string | undefined> {
+  const given = flagOf(`--${name}`, o.args ?? [])
+  if (given !== undefined) return given
+  const own = Object.hasOwn(publishConfig, name) ? publishConfig[name] : undefined
+  return typeof own === 'string' ? own : configured(name, o)
+}
+
+/** The last value of a flag, in both of its spellings. */
+function flagOf(flag: string, args: readonly string[]): string | undefined {
+  let value: string | undefined
+  for (const [i, word] of args.entries()) {
+    if (word === flag) value = args[i + 1]
+    else if (word.startsWith(`${flag}=`)) value = word.slice(flag.length + 1)
+  }
+  return value
+}
+
+async function configured(name: string, o: RegistrySearch): Promise<string | undefined> {
+  const start = o.client === undefined || o.client.name === 'yarn' || o.client.name === 'bun' ? ['npm'] : o.client.start
+  const { code, stdout } = await runClient([...start, 'config', 'get', name], { cwd: o.folder, env: o.env, keep: true })
+  const value = stdout.trim()
+  return code !== 0 || value === '' || value === 'undefined' || value === 'null' ? undefined : value
+}
+
+function webAddress(text: string): string | undefined {
+  try {
+    const url = new URL(text)
+    return url.protocol === 'https:' || url.protocol === 'http:' ? url.href : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * npm does not tell its tokens, so that its files are read: the project's, then the person's. A token belongs to an address (`//host/path/`) and
+ * everything below it.
+ */
+async function authorizationFor(registry: string, o: RegistrySearch): Promise<string | undefined> {
+  const user = await configured('userconfig', { ...o, args: [] })
+  const lines = [join(o.folder, '.npmrc'), ...(user === undefined ? [] : [user])].flatMap((file) => linesOf(file))
+  const settings = new Map<string, string>()
+  for (const line of lines) {
+    const [, key = '', value = ''] = /^\s*(\/\/[^=\s]+:(?:_authToken|_auth))\s*=\s*(.*?)\s*$/.exec(line) ?? []
+    if (key !== '' && !settings.has(key)) settings.set(key, expand(value.replace(/^"(.*)"$/, '$1'), o.env))
+  }
+  for (let at = registry.replace(/^https?:/, '').replace(/\/*$/, '/'); at.length > 2; at = at.replace(/[^/]*\/$/, '')) {
+    const token = settings.get(`${at}:_authToken`)
+    if (token !== undefined) return `Bearer ${token}`
+    const basic = settings.get(`${at}:_auth`)
+    if (basic !== undefined) return `Basic ${basic}`
+  }
+  return undefined
+}
+
+function linesOf(file: string): string[] {
+  try {
+    return readFileSync(file, 'utf8').split(/\r?\n/)
+  } catch {
+    return [] // no file, no token
+  }
+}
+
+/** `${NAME}` in a setting, as npm reads it. */
+function expand(value: string, env: NodeJS.ProcessEnv): string {
+  return value.replace(/\$\{([^}]+)\}/g, (all, name: string) => env[name] ?? all)
+}

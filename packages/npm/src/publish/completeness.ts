@@ -1,0 +1,186 @@
+/**
+ * What artifact rules can't say of a tarball: that nothing of the build was dropped, that its package.json is the project's but for what the client
+ * documents, and that its link was proven. Verification of a tarball calls it with the chain that the layout has accepted; every finding is ours.
+ */
+import { createHash } from 'node:crypto'
+import { problem, type Link, type Problem } from 'intoto'
+import { printable } from 'intoto/node'
+import { foreignRewrites, parseManifest, type Manifest } from './manifest.ts'
+import { packedManifest } from './outcome.ts'
+import type { Tarball } from '../tarball.ts'
+
+/** What no client packs, whatever `files` says (npm's documentation of `files`). */
+const neverPacked =
+  /(?:^|\/)(?:\.git|\.svn|\.hg|CVS|node_modules)\/|(?:^|\/)(?:\.(?:npmrc|npmignore|gitignore|DS_Store|lock-wscript)|\._[^/]*|\.[^/]*\.swp|\.wafpickle-[^/]*|npm-debug\.log|config\.gypi|[^/]*\.orig)$|^(?:package-lock\.json|pnpm-lock\.yaml|yarn\.lock|bun\.lockb?)$/
+
+/**
+ * Problems of a tarball, by the links of the steps in layout order. The link that has the tarball among its products is the package step's.
+ * @throws InTotoError E_FORMAT: the tarball has no package.json
+ */
+export function checkPackage(tarball: Tarball, chain: readonly Link[]): Problem[] {
+  const manifest = packedManifest(tarball)
+  const maker = chain.findLastIndex((link) => Object.keys(link.products).some((name) => link.products[name]?.['sha256'] === tarball.sha256))
+  const link = chain[maker]
+  if (link === undefined) return []
+  const base = baseOf(link, tarball)
+  return [...unproven(link), ...rewritten(tarball, manifest, link, base), ...dropped(tarball, manifest, chain.slice(0, maker), base)]
+}
+
+/** The folder that the materials of the package step are named below: `packages/app/` in a workspace whose root is the base. */
+function baseOf(link: Link, tarball: Tarball): string {
+  const names = Object.keys(link.materials)
+  const found = names
+    .filter((name) => name === 'package.json' || name.endsWith('/package.json'))
+    .map((name) => name.slice(0, -'package.json'.length))
+  const packed = tarball.files.map(({ name }) => name.slice(tarball.top.length + 1))
+  return found.find((base) => packed.every((name) => names.includes(base + name))) ?? ''
+}
+
+function unproven(link: Link): Problem[] {
+  if (link.byproducts['unproven'] !== true) return []
+  const client = link.byproducts['client']
+  return [
+    problem({
+      code: 'E_PRODUCT',
+      severity: 'warning',
+      step: link.name,
+      message: `"${printable(link.name)}" was signed without proof that ${typeof client === 'string' ? printable(client) : 'the client'} uploaded these bytes (--unproven)`,
+      fix: 'publish with "intoto publish"; verify what the registry serves with "intoto verify npm:NAME@VERSION"',
+    }),
+  ]
+}
+
+/** package.json is a material as it lay in the project; where the client rewrote it, its text is in the byproducts, bound by that digest. */
+function rewritten(tarball: Tarball, packed: Manifest, link: Link, base: string): Problem[] {
+  const material = link.materials[`${base}package.json`]?.['sha256']
+  const file = tarball.files.find(({ name }) => name === `${tarball.top}/package.json`)
+  if (material === undefined || file === undefined || sha256(file.bytes) === material) return []
+  const text = link.byproducts['manifest']
+  const source =
+    typeof text === 'string' && sha256(Buffer.from(text, 'utf8')) === material
+      ? parseManifest(Buffer.from(text, 'utf8'), 'package.json')
+      : undefined
+  const client = typeof link.byproducts['client'] === 'string' ? link.byproducts['client'] : ''
+  const members = source === undefined ? undefined : foreignRewrites(source, packed, client)
+  if (members?.length === 0) return []
+  const why =
+    members === undefined ? 'and the link does not tell what it was before' : `in ${members.map((name) => JSON.stringify(name)).join(', ')}`
+  return [
+    problem({
+      code: 'E_PRODUCT',
+      file: `${tarball.top}/package.json`,
+      step: link.name,
+      message: `${tarball.top}/package.json: is not the project's, ${printable(why)}`,
+      expected: { text: material, from: 'package.json', label: `${printable(link.name)} read` },
+      actual: { text: sha256(file.bytes), label: 'packed' },
+      fix: 'pack again with "intoto pack", and let no script change package.json',
+    }),
+  ]
+}
+
+/** Products of earlier steps that `files` selects and that the tarball lacks. */
+function dropped(tarball: Tarball, manifest: Manifest, chain: readonly Link[], base: string): Problem[] {
+  const packed = new Set(tarball.files.map(({ name }) => name.slice(tarball.top.length + 1)))
+  const made = new Map<string, string>()
+  for (const link of chain) {
+    for (const name of Object.keys(link.materials))
+      if (!Object.hasOwn(link.products, name) && made.has(name) && deletes(link, name)) made.delete(name)
+    if (Object.keys(link.materials).length === 0) continue // the source: what nobody made is not dropped
+    for (const name of Object.keys(link.products))
+      if (name.startsWith(base) && !Object.hasOwn(link.materials, name)) made.set(name, link.name)
+  }
+  const below = [...made].map(([name, step]) => ({ name: name.slice(base.length), step }))
+  const selects = selection(manifest['files'])
+  const missing = below.filter(
+    ({ name }) => !packed.has(name) && !neverPacked.test(name) && !isLinkName(name) && selects?.(name) === true && !isHidden(name, below),
+  )
+  const [first] = missing
+  if (first === undefined) return []
+  const rest = missing.length === 1 ? '' : ` (and ${missing.length - 1} more)`
+  return [
+    problem({
+      code: 'E_PRODUCT',
+      file: `${tarball.top}/${first.name}`,
+      message: `${tarball.top}/${printable(first.name)}: "${printable(first.step)}" made it and "files" selects it, but the tarball lacks it${rest}`,
+      fix: 'pack again: nothing that was built may be left out on the way',
+    }),
+  ]
+}
+
+/** A later step that read a file and shows no trace of it may have deleted it only if it wrote below the same folder. */
+function deletes(link: Link, name: string): boolean {
+  const folder = name.slice(0, name.lastIndexOf('/') + 1)
+  return folder !== '' && Object.keys(link.products).some((other) => other.startsWith(folder))
+}
+
+function isLinkName(name: string): boolean {
+  return /\.[0-9a-f]{8}\.link$/.test(name)
+}
+
+/** Below an ignore file that the build wrote: what that says is not known here. */
+function isHidden(name: string, made: readonly { name: string }[]): boolean {
+  return made.some(
+    ({ name: other }) =>
+      /\.(?:npm|git)ignore$/.test(other) && name.startsWith(other.slice(0, other.lastIndexOf('/') + 1)) && other.includes('/'),
+  )
+}
+
+/** `files` as a predicate; undefined without one, since ignore files then decide, which the tarball does not hold. */
+function selection(files: unknown): ((name: string) => boolean) | undefined {
+  if (!Array.isArray(files)) return undefined
+  const entries = files.filter((entry) => typeof entry === 'string')
+  const patterns = entries.map((entry) => {
+    const negated = entry.startsWith('!')
+    const path = entry
+      .slice(negated ? 1 : 0)
+      .replace(/^\.?\/+/, '')
+      .replace(/\/+$/, '')
+    return { negated, matches: globOf(path === '' || path === '.' ? '**' : path) }
+  })
+  return (name) => patterns.reduce((chosen, { negated, matches }) => (matches(name) ? !negated : chosen), false)
+}
+
+/** npm's patterns: `*` and `?` within a folder's level, `**` across, braces; a folder means all that is in it. Negations may stand anywhere. */
+function globOf(pattern: string): (name: string) => boolean {
+  const alternatives = braces(pattern)
+  return (name) => {
+    const parts = name.split('/')
+    return alternatives.some((one) => parts.some((_, i) => levels(one.split('/'), parts.slice(0, i + 1))))
+  }
+}
+
+function levels(pattern: readonly string[], parts: readonly string[]): boolean {
+  const [head, ...rest] = pattern
+  if (head === undefined) return parts.length === 0
+  if (head === '**') return levels(rest, parts) || (parts.length > 0 && levels(pattern, parts.slice(1)))
+  const [part, ...others] = parts
+  return part !== undefined && matchesLevel(head, part) && levels(rest, others)
+}
+
+/** Two pointers: a star takes as much as it must. Letters' case does not count, as for npm. */
+function matchesLevel(pattern: string, part: string): boolean {
+  const [p, s] = [pattern.toLowerCase(), part.toLowerCase()]
+  let [i, j, star, mark] = [0, 0, -1, 0]
+  while (j < s.length) {
+    if (i < p.length && p[i] !== '*' && (p[i] === '?' || p[i] === s[j])) [i, j] = [i + 1, j + 1]
+    else if (p[i] === '*') [star, mark, i] = [i, j, i + 1]
+    else if (star >= 0) [i, mark, j] = [star + 1, mark + 1, mark + 1]
+    else return false
+  }
+  return /^\**$/.test(p.slice(i))
+}
+
+const mostAlternatives = 256
+
+function braces(pattern: string): string[] {
+  const [, before = '', inner, after = ''] = /^([^{}]*)\{([^{}]*,[^{}]*)\}(.*)$/s.exec(pattern) ?? []
+  if (inner === undefined) return [pattern]
+  return inner
+    .split(',')
+    .flatMap((one) => braces(before + one + after))
+    .slice(0, mostAlternatives)
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}

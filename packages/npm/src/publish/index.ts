@@ -1,0 +1,9 @@
+/** The face of publishing inside this package. Re-exports only. */
+export { findRegistry, type RegistryAccess, type RegistrySearch } from './access.ts'
+export { findClient, isClientName, isPackedByUs, runClient, uploadCommand } from './client.ts'
+export type { Client, ClientName, ClientSearch } from './client.ts'
+export { checkPackage } from './completeness.ts'
+export type { Manifest } from './manifest.ts'
+export { compareServed, packedManifest } from './outcome.ts'
+export { packPrivately, privateFolder, refuseSwapped, type PrivateTarball } from './packing.ts'
+export { fetchPublished, type Published, type RegistryQuery } from './registry.ts'

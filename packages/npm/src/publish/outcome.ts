@@ -1,0 +1,68 @@
+/**
+ * The tarball and what a registry says of it, compared: the check after an upload, and that of a published package. It fetches nothing; each difference is
+ * a problem of ours, not of the layout.
+ */
+import { createHash } from 'node:crypto'
+import { InTotoError, problem, type Problem } from 'intoto'
+import { printable } from 'intoto/node'
+import { confusedMembers, parseManifest, type Manifest } from './manifest.ts'
+import type { Published } from './registry.ts'
+import type { Tarball } from '../tarball.ts'
+
+/**
+ * package.json of a tarball, as an object.
+ * @throws InTotoError E_FORMAT: there is none, or it is none
+ */
+export function packedManifest(tarball: Tarball): Manifest {
+  const file = tarball.files.find(({ name }) => name === `${tarball.top}/package.json`)
+  if (file === undefined)
+    throw new InTotoError({
+      code: 'E_FORMAT',
+      message: 'the tarball holds no package.json',
+      fix: "pack it with the client's own pack command",
+    })
+  return parseManifest(file.bytes, 'package.json in the tarball')
+}
+
+/** Where what is served differs from the tarball that was meant: its bytes, its digest, and what installers are told. */
+export function compareServed(tarball: Tarball, served: Published): Problem[] {
+  const what = printable(`${served.name}@${served.version}`)
+  const problems: Problem[] = []
+  const bytes = served.tarball
+  if (served.integrity !== tarball.integrity || !sameBytes(bytes, tarball)) {
+    problems.push(
+      problem({
+        code: 'E_PRODUCT',
+        message: `${what}: the registry serves another tarball than the one that was verified`,
+        expected: { text: tarball.integrity, label: 'verified' },
+        actual: { text: served.integrity ?? 'no integrity', label: 'registry' },
+        fix: ['deprecate or unpublish that version', 'and find out who uploaded it, with whose token'],
+      }),
+    )
+  }
+  const manifest = packedManifest(tarball)
+  for (const member of confusedMembers(
+    manifest,
+    served.manifest,
+    tarball.files.map(({ name }) => name.slice(tarball.top.length + 1)),
+  )) {
+    problems.push(
+      problem({
+        code: 'E_PRODUCT',
+        message: `${what}: the registry tells installers another ${JSON.stringify(member)} than package.json in the tarball has`,
+        expected: { text: excerpt(manifest[member]), label: 'tarball' },
+        actual: { text: excerpt(served.manifest[member]), label: 'registry' },
+        fix: ['deprecate or unpublish that version; installers follow the registry', 'publish the tarball itself: intoto publish'],
+      }),
+    )
+  }
+  return problems
+}
+
+function sameBytes(bytes: Uint8Array, tarball: Tarball): boolean {
+  return createHash('sha512').update(bytes).digest('hex') === tarball.sha512
+}
+
+function excerpt(value: unknown): string {
+  return printable((JSON.stringify(value) ?? 'absent').slice(0, 300))
+}
