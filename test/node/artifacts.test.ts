@@ -52,14 +52,35 @@ describe('recordArtifacts', () => {
   })
 
   it('leaves out by default what is no artifact, and nothing that only looks like it', async () => {
-    const out = ['.git/HEAD', 'sub/.git/HEAD', 'build.0a1b2c3d.link', 'sub/test.ABCDEF01.link', '.build.0a1b2c3d.link-unfinished', 'node_modules/x/index.js', 'sub/node_modules/y.js']
-    const kept = ['evil.link.js', 'a.link', 'x.js~', 'y.pyc', '.gitignore', 'build.0a1b2c3.link', 'build.0a1b2c3g.link', '.build.0a1b2c3d.link', 'build.0a1b2c3d.link-unfinished']
+    const out = [
+      '.git/HEAD',
+      'sub/.git/HEAD',
+      'build.0a1b2c3d.link',
+      'sub/test.ABCDEF01.link',
+      '.build.0a1b2c3d.link-unfinished',
+      'node_modules/x/index.js',
+      'sub/node_modules/y.js',
+    ]
+    const kept = [
+      'evil.link.js',
+      'a.link',
+      'x.js~',
+      'y.pyc',
+      '.gitignore',
+      'build.0a1b2c3.link',
+      'build.0a1b2c3g.link',
+      '.build.0a1b2c3d.link',
+      'build.0a1b2c3d.link-unfinished',
+    ]
     // A name of exactly the form of a link is left out even with a dot in front: a step may be called ".build".
     const hidden = kept.splice(kept.indexOf('.build.0a1b2c3d.link'), 1)
     const base = folder(Object.fromEntries([...out, ...kept, ...hidden].map((name) => [name, 'x'])))
     expect(Object.keys(await record(['.'], { base })).sort()).toEqual(kept.sort())
     expect(Object.keys(await record(['./'], { base })).sort()).toEqual(kept.sort())
-    expect(Object.keys(await record(['node_modules', 'sub'], { base })).sort()).toEqual(['node_modules/x/index.js', 'sub/node_modules/y.js'])
+    expect(Object.keys(await record(['node_modules', 'sub'], { base })).sort()).toEqual([
+      'node_modules/x/index.js',
+      'sub/node_modules/y.js',
+    ])
     expect(Object.keys(await record(['.git/HEAD', 'build.0a1b2c3d.link'], { base }))).toEqual([])
     expect(excludedByDefault('.')('.git', true)).toBe(true)
   })

@@ -143,7 +143,10 @@ describe('hashFile', () => {
   it.skipIf(!posix)('hashes a file of 2.2 GB in little memory', () => {
     const at = folder({ giant: '' })
     truncateSync(join(at, 'giant'), 2_200_000_000)
-    const { stdout } = runScript(`const { sha256, size } = n.hashFile('giant'); console.log(sha256, size, process.resourceUsage().maxRSS < 200 * 1024)`, { cwd: at })
+    const { stdout } = runScript(
+      `const { sha256, size } = n.hashFile('giant'); console.log(sha256, size, process.resourceUsage().maxRSS < 200 * 1024)`,
+      { cwd: at },
+    )
     expect(stdout.trim()).toBe('5a937555b4853ad95365d9b319cf96579dfd4264b20bffb6d3745bea02adf31d 2200000000 true')
   })
 })

@@ -10,7 +10,13 @@ import { folder, problemOf, script } from './place.ts'
 
 const posix = process.platform !== 'win32'
 const sha256 = (content: string): string => createHash('sha256').update(content).digest('hex')
-const inspection = (run: string[]): Inspection => ({ _type: 'inspection', name: 'unpack', run, expected_materials: [], expected_products: [] })
+const inspection = (run: string[]): Inspection => ({
+  _type: 'inspection',
+  name: 'unpack',
+  run,
+  expected_materials: [],
+  expected_products: [],
+})
 const js = (code: string, ...args: string[]): Inspection => inspection([process.execPath, '-e', code, ...args])
 const closers: (() => void)[] = []
 
@@ -29,7 +35,15 @@ const privateFolders = (): string[] => readdirSync(realpathSync(tmpdir())).filte
 
 describe('inspectIn', () => {
   it('records everything before and after, and excludes nothing by its name', async () => {
-    const names = ['evil.link.js', 'x.js~', '.git/HEAD', 'node_modules/a.js', 'y.pyc', 'other.0a1b2c3d.link', '.build.0a1b2c3d.link-unfinished']
+    const names = [
+      'evil.link.js',
+      'x.js~',
+      '.git/HEAD',
+      'node_modules/a.js',
+      'y.pyc',
+      'other.0a1b2c3d.link',
+      '.build.0a1b2c3d.link-unfinished',
+    ]
     const at = folder(Object.fromEntries(names.map((name) => [name, name])))
     const link = await inspect(at, js(`require('fs').writeFileSync('made', 'm')`))
     expect(Object.keys(link.materials).sort()).toEqual(names.sort())
@@ -50,7 +64,9 @@ describe('inspectIn', () => {
     const at = folder({ 'dist/a.js': 'a', 'dist/build.0a1b2c3d.link': 'x', 'x.tgz': 'tgz', junk: '' })
     const before = privateFolders()
     const run = inspectIn(at, { product: [{ path: join(at, 'dist') }, { path: join(at, 'x.tgz'), name: 'x.tgz' }] })
-    const first = await run(js(`require('fs').writeFileSync('made', 'm'); console.log(process.cwd())`), { linkFiles: [join(at, 'dist/build.0a1b2c3d.link')] })
+    const first = await run(js(`require('fs').writeFileSync('made', 'm'); console.log(process.cwd())`), {
+      linkFiles: [join(at, 'dist/build.0a1b2c3d.link')],
+    })
     expect(Object.keys(first.materials).sort()).toEqual(['dist/a.js', 'x.tgz'])
     const second = await run(js(''), { linkFiles: [] })
     expect(Object.keys(second.materials).sort()).toEqual(['dist/a.js', 'made', 'x.tgz'])
@@ -75,7 +91,9 @@ describe('inspectIn', () => {
     const code = `const run = n.inspectIn('.', { product: { path: process.argv[2], name: 'a' } })
       const link = await run({ name: 'i', run: [process.execPath, '-p', 'process.cwd()'] }, { linkFiles: [] })
       console.log(link.byproducts.stdout.trim(), fs.existsSync(link.byproducts.stdout.trim()))`
-    const [path = '', there] = spawnSync(process.execPath, [script(code), join(at, 'a')], { encoding: 'utf8' }).stdout.trim().split(' ')
+    const [path = '', there] = spawnSync(process.execPath, [script(code), join(at, 'a')], { encoding: 'utf8' })
+      .stdout.trim()
+      .split(' ')
     expect(there).toBe('true')
     expect(existsSync(path)).toBe(false)
   })
@@ -90,17 +108,27 @@ describe('inspectIn', () => {
 
   it('fails for an empty command, one that is not found, and one that fails, with its last words', async () => {
     const at = folder()
-    await problemOf(() => inspect(at, inspection([])), 'E_INSPECTION')
+    expect((await problemOf(() => inspect(at, inspection([])), 'E_INSPECTION')).message).toContain('has no command')
     expect((await problemOf(() => inspect(at, inspection(['no-such-program'])), 'E_INSPECTION')).message).toContain('not found')
-    const failed = await problemOf(() => inspect(at, js(`console.error('first'); console.error('the reason\\u001b[31m'); process.exit(3)`)), 'E_INSPECTION')
+    const failed = await problemOf(
+      () => inspect(at, js(`console.error('first'); console.error('the reason\\u001b[31m'); process.exit(3)`)),
+      'E_INSPECTION',
+    )
     expect(failed.message).toContain('exit code 3')
     expect(failed.actual?.text).toContain('the reason\\u{1b}')
     expect(failed.step).toBe('unpack')
-    if (posix) expect((await problemOf(() => inspect(at, js(`process.kill(process.pid, 'SIGSEGV')`)), 'E_INSPECTION')).message).toContain('SIGSEGV')
+    if (posix)
+      expect((await problemOf(() => inspect(at, js(`process.kill(process.pid, 'SIGSEGV')`)), 'E_INSPECTION')).message).toContain('SIGSEGV')
   })
 
   it('closes standard input and keeps our secrets', async () => {
-    const env = { ...process.env, INTOTO_KEY: 'canary', INTOTO_PASSWORD: 'canary', INTOTO_KEY_FILE: 'canary', INTOTO_PASSWORD_FILE: 'canary' }
+    const env = {
+      ...process.env,
+      INTOTO_KEY: 'canary',
+      INTOTO_PASSWORD: 'canary',
+      INTOTO_KEY_FILE: 'canary',
+      INTOTO_PASSWORD_FILE: 'canary',
+    }
     const link = await inspect(folder(), js(`console.log(require('fs').readFileSync(0).length, JSON.stringify(process.env))`), { env })
     expect(link.byproducts['stdout']).toMatch(/^0 \{/)
     expect(link.byproducts['stdout']).not.toContain('canary')

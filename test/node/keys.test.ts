@@ -47,7 +47,9 @@ describe('loadSigner', () => {
       `\n  ${pem}`,
       Buffer.from(pem).toString('base64'),
       Buffer.from(pem).toString('base64url'),
-      Buffer.from(pem).toString('base64').replace(/(.{40})/g, '$1\n'),
+      Buffer.from(pem)
+        .toString('base64')
+        .replace(/(.{40})/g, '$1\n'),
     ]
     for (const [i, text] of forms.entries()) expect((await load('env:MY_KEY', () => ({ MY_KEY: text }))).key.keyid, `form ${i}`).toBe(keyid)
   })
@@ -125,7 +127,8 @@ describe('loadSigner', () => {
         expect(problem.message).toContain(name === '.' ? at : name)
         const said = JSON.stringify(problem)
         expect(said).not.toMatch(/canary|staple/)
-        for (const line of pem.split('\n').filter((part) => part.length > 10 && !part.startsWith('-'))) expect(said).not.toContain(line.slice(0, 10))
+        for (const line of pem.split('\n').filter((part) => part.length > 10 && !part.startsWith('-')))
+          expect(said).not.toContain(line.slice(0, 10))
       }
     }
     for (const value of ['', 'canary', Buffer.from('canary').toString('base64')]) {
@@ -185,7 +188,8 @@ describe('userKeyFile', () => {
     const env = { XDG_CONFIG_HOME: folder(), APPDATA: folder() }
     const names = ['a', '@a/b', 'a.b', '@a/b.c'].map((name) => userKeyFile(name, env))
     expect(new Set(names).size).toBe(4)
-    for (const name of ['', '..', '../x', '/x', '@a/../b', 'a/b', '@a/', '.hidden', 'a\\b', 'a\0']) expect(userKeyFile(name, env), name).toBeUndefined()
+    for (const name of ['', '..', '../x', '/x', '@a/../b', 'a/b', '@a/', '.hidden', 'a\\b', 'a\0'])
+      expect(userKeyFile(name, env), name).toBeUndefined()
   })
 
   it.skipIf(process.platform !== 'linux')('follows XDG_CONFIG_HOME when it is absolute', () => {

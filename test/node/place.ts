@@ -36,11 +36,21 @@ export function script(code: string): string {
   return path
 }
 
-/** Runs such a program to its end, or for twenty seconds. */
-export function runScript(code: string, o: { args?: string[]; cwd?: string; shell?: string; env?: NodeJS.ProcessEnv } = {}): { status: number | null; stdout: string; stderr: string } {
+/** Runs such a program to its end, or for fifty seconds. */
+export function runScript(
+  code: string,
+  o: { args?: string[]; cwd?: string; shell?: string; env?: NodeJS.ProcessEnv } = {},
+): { status: number | null; stdout: string; stderr: string } {
   const command = [process.execPath, script(code), ...(o.args ?? [])]
   const argv = o.shell === undefined ? command : ['sh', '-c', `${o.shell}; exec "$@"`, 'sh', ...command]
-  const result = spawnSync(argv[0] ?? '', argv.slice(1), { encoding: 'utf8', timeout: 20_000, killSignal: 'SIGKILL', cwd: o.cwd, env: o.env ?? process.env })
+  const result = spawnSync(argv[0] ?? '', argv.slice(1), {
+    encoding: 'utf8',
+    timeout: 50_000,
+    killSignal: 'SIGKILL',
+    maxBuffer: 64 * 1024 * 1024,
+    cwd: o.cwd,
+    env: o.env ?? process.env,
+  })
   return { status: result.status, stdout: result.stdout, stderr: result.stderr }
 }
 
@@ -76,7 +86,7 @@ export function replaceFs(name: keyof typeof fs, make: (real: (...args: unknown[
   const real = originals.get(name) ?? table[name]
   if (real === undefined) throw new Error(`fs.${name} does not exist`)
   originals.set(name, real)
-  table[name] = make(real as (...args: unknown[]) => unknown) as Call
+  table[name] = make(real as (...args: unknown[]) => unknown)
   syncBuiltinESMExports()
 }
 

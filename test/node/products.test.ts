@@ -17,7 +17,11 @@ describe('matchProducts', () => {
   it('tells what is missing, added and changed', async () => {
     const link = createLink({ name: 's', products: recordArtifactsSync(['.'], { base: folder(files) }) })
     const base = folder({ 'dist/b': 'changed', 'dist/c': 'c', 'dist/d': 'd', ['__proto__']: '' })
-    expect(await matchProducts(link, ['.'], { base })).toEqual({ onlyInProducts: ['dist/a'], notInProducts: ['__proto__', 'dist/d'], differ: ['dist/b'] })
+    expect(await matchProducts(link, ['.'], { base })).toEqual({
+      onlyInProducts: ['dist/a'],
+      notInProducts: ['__proto__', 'dist/d'],
+      differ: ['dist/b'],
+    })
     expect(await matchProducts(link, ['dist/c'], { base })).toEqual({ onlyInProducts: ['dist/a', 'dist/b'], notInProducts: [], differ: [] })
   })
 

@@ -30,7 +30,13 @@ describe('runStep', () => {
 
   it('names artifacts from the base while the command runs elsewhere', async () => {
     const base = folder({ 'app/a': 'x' })
-    const { link } = await runStep({ step: 's', command: js(`require('fs').writeFileSync('made', '')`), cwd: join(base, 'app'), base, products: ['app'] })
+    const { link } = await runStep({
+      step: 's',
+      command: js(`require('fs').writeFileSync('made', '')`),
+      cwd: join(base, 'app'),
+      base,
+      products: ['app'],
+    })
     expect(Object.keys(link.products).sort()).toEqual(['app/a', 'app/made'])
   })
 
@@ -98,7 +104,9 @@ describe('runStep', () => {
   })
 
   it('keeps both ends of a flood and the total, in bounded memory, and passes all of it on', () => {
-    const cwd = folder({ 'flood.mjs': `import fs from 'node:fs'\nfs.writeSync(1, 'first')\nconst piece = Buffer.alloc(1 << 20, 'x')\nfor (let i = 0; i < 300; i++) for (let done = 0; done < piece.length; ) { try { done += fs.writeSync(1, piece, done) } catch (e) { if (e.code !== 'EAGAIN') throw e } }\nfs.writeSync(1, 'last')\n` })
+    const cwd = folder({
+      'flood.mjs': `import fs from 'node:fs'\nfs.writeSync(1, 'first')\nconst piece = Buffer.alloc(1 << 20, 'x')\nfor (let i = 0; i < 300; i++) for (let done = 0; done < piece.length; ) { try { done += fs.writeSync(1, piece, done) } catch (e) { if (e.code !== 'EAGAIN') throw e } }\nfs.writeSync(1, 'last')\n`,
+    })
     const code = `const { link } = await n.runStep({ step: 's', command: [process.execPath, 'flood.mjs'], streams: true })
       const { stdout, ...rest } = link.byproducts
       fs.writeFileSync('seen', JSON.stringify({ ...rest, length: stdout.length, start: stdout.slice(0, 6), end: stdout.slice(-5), small: process.resourceUsage().maxRSS < 400 * 1024 }))`
@@ -115,7 +123,11 @@ describe('runStep', () => {
     const cwd = folder()
     const code = `const { link, code } = await n.runStep({ step: 's', command: [process.execPath, '-e', 'for (let i = 0; i < 200; i++) console.log("x".repeat(10000))'], streams: true })
       fs.writeFileSync('seen', JSON.stringify([code, link.byproducts.stdout.length]))`
-    const quiet = spawnSync('sh', ['-c', `"$0" "$1" | head -c 10 > /dev/null`, node, writeScript(cwd, code)], { cwd, encoding: 'utf8', timeout: 20_000 })
+    const quiet = spawnSync('sh', ['-c', `"$0" "$1" | head -c 10 > /dev/null`, node, writeScript(cwd, code)], {
+      cwd,
+      encoding: 'utf8',
+      timeout: 20_000,
+    })
     expect(quiet.stderr).toBe('')
     expect(JSON.parse(readFileSync(join(cwd, 'seen'), 'utf8'))).toEqual([0, 2_000_200])
   })
@@ -144,23 +156,26 @@ describe('runStep', () => {
     expect(existsSync(join(cwd, 'ran'))).toBe(false)
   })
 
-  it.skipIf(!posix).each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('passes %s on, waits, ends the group and gives no link', async (signal) => {
-    const cwd = folder()
-    const parent = startScript(
-      `try {
+  it.skipIf(!posix).each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'passes %s on, waits, ends the group and gives no link',
+    async (signal) => {
+      const cwd = folder()
+      const parent = startScript(
+        `try {
         await n.runStep({ step: 's', command: ['sh', '-c', 'trap "echo got > trapped; exit 0" INT TERM HUP; sleep 60 & echo $! > pid; wait; wait'], products: ['.'] })
         console.log('link')
       } catch (error) { console.log(error.name, error.code, error.signal); process.exitCode = error.exitCode }`,
-      { cwd },
-    )
-    await appears(join(cwd, 'pid'))
-    parent.kill(signal)
-    const { code, stdout } = await output(parent)
-    expect(stdout).toBe(`InterruptedError E_NOT_RECORDED ${signal}\n`)
-    expect(code).toBe({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[signal])
-    expect(existsSync(join(cwd, 'trapped'))).toBe(true)
-    expect(await gone(Number(readFileSync(join(cwd, 'pid'), 'utf8')))).toBe(true)
-  })
+        { cwd },
+      )
+      await appears(join(cwd, 'pid'))
+      parent.kill(signal)
+      const { code, stdout } = await output(parent)
+      expect(stdout).toBe(`InterruptedError E_NOT_RECORDED ${signal}\n`)
+      expect(code).toBe({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[signal])
+      expect(existsSync(join(cwd, 'trapped'))).toBe(true)
+      expect(await gone(Number(readFileSync(join(cwd, 'pid'), 'utf8')))).toBe(true)
+    },
+  )
 
   it.skipIf(!posix)('kills what ignores the first signal at the second one', async () => {
     const cwd = folder()

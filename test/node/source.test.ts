@@ -10,8 +10,21 @@ import { folder, has, problemOf } from './place.ts'
 const sha256 = (content: string): string => createHash('sha256').update(content).digest('hex')
 
 function git(at: string, ...args: string[]): string {
-  const settings = ['-c', 'user.name=A', '-c', 'user.email=a@b.example', '-c', 'protocol.file.allow=always', '-c', 'init.defaultBranch=main']
-  const result = spawnSync('git', [...settings, ...args], { cwd: at, encoding: 'utf8', env: { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' } })
+  const settings = [
+    '-c',
+    'user.name=A',
+    '-c',
+    'user.email=a@b.example',
+    '-c',
+    'protocol.file.allow=always',
+    '-c',
+    'init.defaultBranch=main',
+  ]
+  const result = spawnSync('git', [...settings, ...args], {
+    cwd: at,
+    encoding: 'utf8',
+    env: { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' },
+  })
   if (result.status !== 0) throw new Error(`git ${args.join(' ')}: ${result.stderr}`)
   return result.stdout.trim()
 }
@@ -92,7 +105,10 @@ describe.skipIf(!has('git'))('recordSource', () => {
     const clone = join(folder(), 'clone')
     git(at, 'clone', '-q', at, clone)
     const warned: Problem[] = []
-    expect(Object.keys((await recordSource({ cwd: clone, warn: (problem) => warned.push(problem) })).products).sort()).toEqual(['.gitmodules', 'o'])
+    expect(Object.keys((await recordSource({ cwd: clone, warn: (problem) => warned.push(problem) })).products).sort()).toEqual([
+      '.gitmodules',
+      'o',
+    ])
     expect(warned.map(({ file }) => file)).toEqual([join(clone, 'sub')])
   })
 

@@ -2,7 +2,17 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { createLink, decodeMetadata, encodeMetadata, generateKeyPair, importSigner, sign, type Link, type Metadata, type Signer } from 'intoto'
+import {
+  createLink,
+  decodeMetadata,
+  encodeMetadata,
+  generateKeyPair,
+  importSigner,
+  sign,
+  type Link,
+  type Metadata,
+  type Signer,
+} from 'intoto'
 import { linkDirectory } from 'intoto/node'
 import { folder, problemOf } from './place.ts'
 
@@ -57,11 +67,22 @@ describe('linkDirectory', () => {
     const at = folder({ [`a/build.${keyid8}.link`]: '1', [`b/build.${keyid8}.link`]: '2' })
     symlinkSync('a', join(at, 'c'))
     const links = linkDirectory([join(at, 'absent'), join(at, 'a'), join(at, 'b'), join(at, 'c'), `${at}/a/`])
-    expect(await files(links.get('build', signer.key.keyid))).toEqual([join(at, 'a', `build.${keyid8}.link`), join(at, 'b', `build.${keyid8}.link`)])
+    expect(await files(links.get('build', signer.key.keyid))).toEqual([
+      join(at, 'a', `build.${keyid8}.link`),
+      join(at, 'b', `build.${keyid8}.link`),
+    ])
   })
 
   it('lists the links of a step under every id, and nothing else', async () => {
-    const names = ['build.0a1b2c3d.link', 'build.FFFFFFFF.link', 'build.link', 'build.0a1b2c3.link', 'rebuild.0a1b2c3d.link', 'build.0a1b2c3d.link~', 'build.x.0a1b2c3d.link']
+    const names = [
+      'build.0a1b2c3d.link',
+      'build.FFFFFFFF.link',
+      'build.link',
+      'build.0a1b2c3.link',
+      'rebuild.0a1b2c3d.link',
+      'build.0a1b2c3d.link~',
+      'build.x.0a1b2c3d.link',
+    ]
     const at = folder(Object.fromEntries(names.map((name) => [name, 'x'])))
     expect(await files(linkDirectory(at).list('build'))).toEqual(names.slice(0, 2).map((name) => join(at, name)))
     expect(await files(linkDirectory(at).list('build.x'))).toEqual([join(at, 'build.x.0a1b2c3d.link')])

@@ -62,7 +62,10 @@ describe('recordStart and recordStop', () => {
 
     await recordStart({ ...start, materials: ['a'], format: 'metablock' })
     const whole = readFileSync(unfinished, 'utf8')
-    writeFileSync(unfinished, whole.replace(/"sha256": ?"[0-9a-f]/, (text) => text.slice(0, -1) + (text.endsWith('0') ? '1' : '0')))
+    writeFileSync(
+      unfinished,
+      whole.replace(/"sha256": ?"[0-9a-f]/, (text) => text.slice(0, -1) + (text.endsWith('0') ? '1' : '0')),
+    )
     await problemOf(() => recordStop(start), 'E_SIGNATURE')
     writeFileSync(unfinished, whole.slice(0, -20))
     await problemOf(() => recordStop(start), 'E_FORMAT')

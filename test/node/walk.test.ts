@@ -23,7 +23,23 @@ describe('walkFiles', () => {
   })
 
   it('keeps every name as it is', () => {
-    const names = ['with space', "quote'", 'dou"ble', '#', '100%', '__proto__', 'constructor', '-rf', '42', 'back`tick', '*', '[a]', '{b}', '~', 'ü'.normalize('NFC')]
+    const names = [
+      'with space',
+      "quote'",
+      'dou"ble',
+      '#',
+      '100%',
+      '__proto__',
+      'constructor',
+      '-rf',
+      '42',
+      'back`tick',
+      '*',
+      '[a]',
+      '{b}',
+      '~',
+      'ü'.normalize('NFC'),
+    ]
     if (posix) names.push('line\nfeed', 'back\\slash', 'tab\t', '\u{1f600}', 'x'.repeat(255), 'a:b', '\u0001')
     const at = folder(Object.fromEntries(names.map((name) => [name, name])))
     expect(walkFiles(at).sort()).toEqual(names.sort())

@@ -48,7 +48,13 @@ function header(entry: Entry): Uint8Array {
   put(100, entry.mode ?? '000644 ')
   put(108, '0000000\0')
   put(116, '0000000\0')
-  put(124, entry.size ?? `${bytesOf(entry.content ?? '').length.toString(8).padStart(11, '0')} `)
+  put(
+    124,
+    entry.size ??
+      `${bytesOf(entry.content ?? '')
+        .length.toString(8)
+        .padStart(11, '0')} `,
+  )
   put(136, '03560116604 ')
   put(148, '        ')
   put(156, entry.kind ?? '0')

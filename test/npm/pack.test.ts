@@ -30,7 +30,13 @@ function packageWith(files: Record<string, string>, o: { name?: string; scripts?
 
 function npm(at: string, ...args: string[]): { status: number | null; stdout: string; stderr: string; seen: unknown } {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_|^INIT_CWD$/i.test(name)))
-  const result = spawnSync('npm', [...args, '--offline', '--no-update-notifier', '--loglevel=error'], { cwd: at, encoding: 'utf8', env, shell: process.platform === 'win32', timeout: 50_000 })
+  const result = spawnSync('npm', [...args, '--offline', '--no-update-notifier', '--loglevel=error'], {
+    cwd: at,
+    encoding: 'utf8',
+    env,
+    shell: process.platform === 'win32',
+    timeout: 50_000,
+  })
   let seen: unknown
   try {
     seen = JSON.parse(readFileSync(join(at, '../seen.json'), 'utf8'))
@@ -90,7 +96,12 @@ describe('postpack inside npm', () => {
     writeFileSync(join(at, 'package.json'), JSON.stringify(manifest))
     const { status, seen } = npm(at, 'pack')
     expect(status).not.toBe(0)
-    expect(seen).toMatchObject({ code: 'E_PRODUCT', file: 'dist/index.js', expected: { text: sha256('x!') }, actual: { text: sha256('x') } })
+    expect(seen).toMatchObject({
+      code: 'E_PRODUCT',
+      file: 'dist/index.js',
+      expected: { text: sha256('x!') },
+      actual: { text: sha256('x') },
+    })
   })
 
   it('refuses a private key and an environment file in the package', async () => {
@@ -129,10 +140,22 @@ describe('findTarball', () => {
 
   it('refuses other clients, other scripts and an npm that gives no digest', async () => {
     const at = folder({ 'scope-app-1.2.3.tgz': bytes })
-    for (const agent of ['pnpm/10.0.0 npm/? node/v20', 'yarn/1.22.22 npm/? node/v20', 'yarn/4.0.0 npm/?', 'bun/1.4.5 npm/? node/v24', undefined]) {
+    for (const agent of [
+      'pnpm/10.0.0 npm/? node/v20',
+      'yarn/1.22.22 npm/? node/v20',
+      'yarn/4.0.0 npm/?',
+      'bun/1.4.5 npm/? node/v24',
+      undefined,
+    ]) {
       await problemOf(() => findTarball(env(at, { npm_config_user_agent: agent }), at), 'E_UNSUPPORTED')
     }
-    for (const rest of [{ npm_lifecycle_event: 'prepack' }, { npm_lifecycle_event: undefined }, { npm_command: 'publish' }, { npm_command: 'stage' }, { npm_command: undefined }]) {
+    for (const rest of [
+      { npm_lifecycle_event: 'prepack' },
+      { npm_lifecycle_event: undefined },
+      { npm_command: 'publish' },
+      { npm_command: 'stage' },
+      { npm_command: undefined },
+    ]) {
       await problemOf(() => findTarball(env(at, rest), at), 'E_CONFIG')
     }
     for (const integrity of [undefined, 'null', 'sha1-xxx', 'sha512-short', '']) {
@@ -143,12 +166,27 @@ describe('findTarball', () => {
 
 describe('recordPack', () => {
   it('names materials from another base, and takes step, client and bytes from its caller', async () => {
-    const at = folder({ 'packages/app/package.json': '{}', 'packages/app/a': 'a', 'x.tgz': tgz([{ name: 'package/package.json', content: '{}' }, { name: 'package/a', content: 'a' }]) })
-    const link = await recordPack({ tarball: join(at, 'x.tgz'), folder: join(at, 'packages/app'), base: at, step: 'pack', client: 'pnpm/10.1.0' })
+    const at = folder({
+      'packages/app/package.json': '{}',
+      'packages/app/a': 'a',
+      'x.tgz': tgz([
+        { name: 'package/package.json', content: '{}' },
+        { name: 'package/a', content: 'a' },
+      ]),
+    })
+    const link = await recordPack({
+      tarball: join(at, 'x.tgz'),
+      folder: join(at, 'packages/app'),
+      base: at,
+      step: 'pack',
+      client: 'pnpm/10.1.0',
+    })
     expect(Object.keys(link.materials)).toEqual(['packages/app/a', 'packages/app/package.json'])
     expect([link.name, link.command]).toEqual(['pack', ['pnpm', 'pack']])
     symlinkSync('packages/app', join(at, 'short'))
-    expect(await recordPack({ tarball: join(at, 'x.tgz'), folder: join(at, 'short'), base: at, step: 'pack', client: 'pnpm/10.1.0' })).toEqual(link)
+    expect(
+      await recordPack({ tarball: join(at, 'x.tgz'), folder: join(at, 'short'), base: at, step: 'pack', client: 'pnpm/10.1.0' }),
+    ).toEqual(link)
   })
 
   it('refuses a packed file that is absent or different on disk, and a top folder that is not "package"', async () => {

@@ -9,10 +9,21 @@ const file = (name: string, content: string | Uint8Array): PackedFile[] => [
 
 describe('refuseSecrets', () => {
   it('refuses private keys of every kind, wherever they stand, and says nothing of them', async () => {
-    const pems = await Promise.all([generateKeyPair(), generateKeyPair('ecdsa'), generateKeyPair('rsa'), generateKeyPair('ed25519', { password: 'x' })])
+    const pems = await Promise.all([
+      generateKeyPair(),
+      generateKeyPair('ecdsa'),
+      generateKeyPair('rsa'),
+      generateKeyPair('ed25519', { password: 'x' }),
+    ])
     for (const { privatePem } of pems) {
       const body = privatePem.split('\n')[1] ?? ''
-      const forms = [privatePem, `const key = \`${privatePem}\``, JSON.stringify({ private_key: privatePem }), privatePem.replaceAll('\n', '\r\n'), `\u0000\u00ff${privatePem}`]
+      const forms = [
+        privatePem,
+        `const key = \`${privatePem}\``,
+        JSON.stringify({ private_key: privatePem }),
+        privatePem.replaceAll('\n', '\r\n'),
+        `\u0000\u00ff${privatePem}`,
+      ]
       for (const content of forms) {
         const problem = await problemOf(() => refuseSecrets(file('dist/index.js', content)), 'E_KEY')
         expect(problem.message).toContain('dist/index.js')
@@ -36,7 +47,10 @@ describe('refuseSecrets', () => {
   it('refuses a file that holds the signing key in whatever form', async () => {
     const secret = new Uint8Array([1, 2, 3, 0, 250, 251])
     await problemOf(() => refuseSecrets(file('a', secret), { secrets: [secret] }), 'E_KEY')
-    await problemOf(() => refuseSecrets(file('a', new Uint8Array([9, ...secret, 9])), { secrets: [new Uint8Array([7, 7]), secret] }), 'E_KEY')
+    await problemOf(
+      () => refuseSecrets(file('a', new Uint8Array([9, ...secret, 9])), { secrets: [new Uint8Array([7, 7]), secret] }),
+      'E_KEY',
+    )
     refuseSecrets(file('a', 'text'), { secrets: [secret, new Uint8Array(0)] })
   })
 
@@ -44,7 +58,8 @@ describe('refuseSecrets', () => {
     for (const name of ['.env', 'config/.env', '.env.local', '.env.production', '.env.example.local']) {
       expect((await problemOf(() => refuseSecrets(file(name, 'A=1')), 'E_CONFIG')).message).toContain(name)
     }
-    for (const name of ['.env.example', '.env.sample', 'x.env', '.environment', 'dist/.env.template', 'env']) refuseSecrets(file(name, 'A=1'))
+    for (const name of ['.env.example', '.env.sample', 'x.env', '.environment', 'dist/.env.template', 'env'])
+      refuseSecrets(file(name, 'A=1'))
   })
 
   it('lets pass what a person has looked at', async () => {

@@ -31,7 +31,10 @@ describe('readTarball', () => {
     expect(tarball.integrity).toBe(`sha512-${createHash('sha512').update(bytes).digest('base64')}`)
     expect(Buffer.from(tarball.sha512, 'hex').toString('base64')).toBe(tarball.integrity.slice('sha512-'.length))
     const [file = ''] = Object.keys(tarballArtifacts(tarball))
-    expect([file, tarballArtifacts(tarball)[file]]).toEqual(['package/package.json', { sha256: createHash('sha256').update('{"name":"x"}').digest('hex') }])
+    expect([file, tarballArtifacts(tarball)[file]]).toEqual([
+      'package/package.json',
+      { sha256: createHash('sha256').update('{"name":"x"}').digest('hex') },
+    ])
   })
 
   it('reads what other clients write: folders, prefixes, PAX names, old kinds, a name in the gzip header', async () => {
@@ -40,7 +43,15 @@ describe('readTarball', () => {
       { name: 'package/', kind: '5', mode: '000755 ' },
       manifest,
       { name: 'c.js', prefix: 'package/dist' },
-      { name: 'PaxHeader/x', kind: 'x', content: pax([['path', long], ['size', '1'], ['mtime', '1.5']]) },
+      {
+        name: 'PaxHeader/x',
+        kind: 'x',
+        content: pax([
+          ['path', long],
+          ['size', '1'],
+          ['mtime', '1.5'],
+        ]),
+      },
       { name: 'x', content: '1' },
       { name: 'PaxHeader/y', kind: 'x', content: pax([['path', 'package/ü.js']]) },
       { name: 'y' },
@@ -50,7 +61,13 @@ describe('readTarball', () => {
     const expected = ['package/package.json', 'package/dist/c.js', long, 'package/ü.js', 'package/old', 'package/older']
     expect(await names(tgz(entries))).toEqual(expected)
     const named = gzipSync(tar(entries))
-    const header = Buffer.concat([named.subarray(0, 3), Buffer.from([8]), named.subarray(4, 10), Buffer.from('x.tar\0'), named.subarray(10)])
+    const header = Buffer.concat([
+      named.subarray(0, 3),
+      Buffer.from([8]),
+      named.subarray(4, 10),
+      Buffer.from('x.tar\0'),
+      named.subarray(10),
+    ])
     expect(await names(new Uint8Array(header))).toEqual(expected)
   })
 
@@ -72,15 +89,43 @@ describe('readTarball', () => {
   })
 
   it('refuses names that lead elsewhere', async () => {
-    for (const name of ['package/../x', '../x', '/package/x', 'package//x', 'package/./x', 'package/..', 'package/a\\b', 'package/C:/x', 'package/a\nb', 'package/a.', 'package/a ', 'package/b/../../../x']) {
+    for (const name of [
+      'package/../x',
+      '../x',
+      '/package/x',
+      'package//x',
+      'package/./x',
+      'package/..',
+      'package/a\\b',
+      'package/C:/x',
+      'package/a\nb',
+      'package/a.',
+      'package/a ',
+      'package/b/../../../x',
+    ]) {
       await refuses([manifest, { name }], /leads elsewhere|outside of the top folder/)
     }
-    await refuses([manifest, { name: 'x', kind: 'x', content: pax([['path', '../../etc/passwd']]) }, { name: 'package/x' }], /leads elsewhere/)
+    await refuses(
+      [manifest, { name: 'x', kind: 'x', content: pax([['path', '../../etc/passwd']]) }, { name: 'package/x' }],
+      /leads elsewhere/,
+    )
     await refuses([{ name: '../x' }], /leads elsewhere/)
   })
 
   it('refuses links, devices and kinds that readers treat in different ways', async () => {
-    for (const [kind, reason] of Object.entries({ 1: /hard link/, 2: /symbolic link/, 3: /device/, 4: /device/, 6: /FIFO/, g: /global header/, L: /GNU/, K: /GNU/, 7: /not all readers/, S: /not all readers/, D: /not all readers/ })) {
+    for (const [kind, reason] of Object.entries({
+      1: /hard link/,
+      2: /symbolic link/,
+      3: /device/,
+      4: /device/,
+      6: /FIFO/,
+      g: /global header/,
+      L: /GNU/,
+      K: /GNU/,
+      7: /not all readers/,
+      S: /not all readers/,
+      D: /not all readers/,
+    })) {
       await refuses([manifest, { name: 'package/x', kind, linkname: '../../x' }], reason)
     }
     await refuses([manifest, { name: 'package/x/', kind: '5', content: 'hidden' }], /a folder has content/)
@@ -88,15 +133,35 @@ describe('readTarball', () => {
   })
 
   it('refuses PAX headers that say other things twice or otherwise', async () => {
-    const withPax = (content: Uint8Array, name = 'package/x'): Entry[] => [manifest, { name: 'x', kind: 'x', content }, { name, content: '1' }]
+    const withPax = (content: Uint8Array, name = 'package/x'): Entry[] => [
+      manifest,
+      { name: 'x', kind: 'x', content },
+      { name, content: '1' },
+    ]
     await refuses(withPax(pax([['size', '2']])), /two sizes/)
-    await refuses(withPax(pax([['path', 'package/a'], ['path', 'package/b']])), /malformed/)
+    await refuses(
+      withPax(
+        pax([
+          ['path', 'package/a'],
+          ['path', 'package/b'],
+        ]),
+      ),
+      /malformed/,
+    )
     await refuses(withPax(pax([['linkpath', '/etc']])), /malformed/)
     await refuses(withPax(pax([['path', 'package/a\0b']])), /malformed/)
     await refuses(withPax(new TextEncoder().encode('99 path=package/a\n')), /malformed/)
     await refuses(withPax(new TextEncoder().encode('path=package/a\n')), /malformed/)
     await refuses(withPax(new Uint8Array([...pax([['path', 'package/a']]).subarray(0, -2), 0xff, 0x0a])), /malformed/)
-    await refuses([manifest, { name: 'x', kind: 'x', content: pax([['path', 'package/a']]) }, { name: 'x', kind: 'x', content: pax([['path', 'package/b']]) }, { name: 'y' }], /two PAX headers/)
+    await refuses(
+      [
+        manifest,
+        { name: 'x', kind: 'x', content: pax([['path', 'package/a']]) },
+        { name: 'x', kind: 'x', content: pax([['path', 'package/b']]) },
+        { name: 'y' },
+      ],
+      /two PAX headers/,
+    )
     await refuses([manifest, { name: 'x', kind: 'x', content: pax([['path', 'package/a']]) }], /no proper end/)
   })
 
@@ -129,7 +194,11 @@ describe('readTarball', () => {
     await refuses(new Uint8Array([...whole, ...whole]), /something follows its end/)
     await refuses(new Uint8Array([...whole.subarray(0, -5), whole.at(-5)! ^ 1, ...whole.subarray(-4)]), /checksum/)
     await refuses(new Uint8Array([...whole.subarray(0, -1), 1]), /checksum/)
-    const extra = Buffer.concat([Buffer.from([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 3, 0, 0]), deflateRawSync(tar([manifest])), whole.subarray(-8)])
+    const extra = Buffer.concat([
+      Buffer.from([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 3, 0, 0]),
+      deflateRawSync(tar([manifest])),
+      whole.subarray(-8),
+    ])
     await refuses(new Uint8Array(extra), /fields that no client writes/)
   })
 
@@ -138,7 +207,9 @@ describe('readTarball', () => {
     const before = process.memoryUsage().arrayBuffers
     expect((await problemOf(() => readTarball(bomb, { unpackedBytes: 1_000_000 }), 'E_FORMAT')).message).toContain('unpackedBytes')
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000)
-    expect((await problemOf(() => readTarball(tgz([manifest, { name: 'package/a' }]), { files: 1 }), 'E_FORMAT')).message).toContain('files')
+    expect((await problemOf(() => readTarball(tgz([manifest, { name: 'package/a' }]), { files: 1 }), 'E_FORMAT')).message).toContain(
+      'files',
+    )
   })
 
   it('reads a path, and refuses what is no file', async () => {

@@ -22,7 +22,19 @@ const others: Readonly<Record<string, string>> = {
   K: 'a GNU long name',
   L: 'a GNU long name',
 }
-const paxKeys: ReadonlySet<string> = new Set(['path', 'size', 'mtime', 'atime', 'ctime', 'uid', 'gid', 'uname', 'gname', 'charset', 'comment'])
+const paxKeys: ReadonlySet<string> = new Set([
+  'path',
+  'size',
+  'mtime',
+  'atime',
+  'ctime',
+  'uid',
+  'gid',
+  'uname',
+  'gname',
+  'charset',
+  'comment',
+])
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** One file or folder of an archive, as its headers tell. */
@@ -40,17 +52,20 @@ export function checkFrame(archive: Uint8Array, what: string): Member[] {
   const members: Member[] = []
   let pax: ReadonlyMap<string, string> | undefined
   let at = 0
-  for (; !isZero(archive, at); ) {
+  for (; !isZero(archive, at);) {
     const header = archive.subarray(at, at + block)
     if (header.length < block) throw refused(what, at, 'the archive ends in the middle of an entry')
     const kind = kinds.get(header[156] ?? 0)
     const size = octal(header, 124, 12, () => refused(what, at, 'a size is not written in octal digits'))
-    if (kind === undefined) throw refused(what, at, `it holds ${others[String.fromCharCode(header[156] ?? 0)] ?? 'an entry of a kind that not all readers know'}`)
+    if (kind === undefined)
+      throw refused(what, at, `it holds ${others[String.fromCharCode(header[156] ?? 0)] ?? 'an entry of a kind that not all readers know'}`)
     const end = at + block + Math.ceil(size / block) * block
     if (end > archive.length) throw refused(what, at, 'the archive ends in the middle of an entry')
     if (kind === 'pax') {
       if (pax !== undefined) throw refused(what, at, 'two PAX headers follow each other')
-      pax = readPax(archive.subarray(at + block, at + block + size), () => refused(what, at, 'a PAX header is malformed or says more than names, sizes and times'))
+      pax = readPax(archive.subarray(at + block, at + block + size), () =>
+        refused(what, at, 'a PAX header is malformed or says more than names, sizes and times'),
+      )
     } else {
       if (kind === 'folder' && size !== 0) throw refused(what, at, 'a folder has content')
       if (pax?.has('size') && pax.get('size') !== String(size)) throw refused(what, at, 'a file has two sizes')
@@ -79,7 +94,7 @@ function octal(header: Uint8Array, start: number, length: number, refusal: () =>
 /** `length key=value\n`, where the length counts the whole record in bytes; each key once. */
 function readPax(body: Uint8Array, refusal: () => InTotoError): ReadonlyMap<string, string> {
   const records = new Map<string, string>()
-  for (let at = 0; at < body.length; ) {
+  for (let at = 0; at < body.length;) {
     const length = /^([1-9][0-9]{0,6}) /.exec(latin(body.subarray(at, at + 8)))?.[1]
     const end = at + Number(length)
     if (length === undefined || end > body.length || body[end - 1] !== 0x0a) throw refusal()
@@ -120,5 +135,9 @@ function latin(bytes: Uint8Array): string {
 }
 
 function refused(what: string, at: number, reason: string): InTotoError {
-  return new InTotoError({ code: 'E_FORMAT', message: `${what}: ${reason} (tar header at byte ${at})`, fix: "pack it again with the client's own pack command" })
+  return new InTotoError({
+    code: 'E_FORMAT',
+    message: `${what}: ${reason} (tar header at byte ${at})`,
+    fix: "pack it again with the client's own pack command",
+  })
 }

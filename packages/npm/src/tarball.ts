@@ -149,7 +149,7 @@ function checkNames(members: readonly Member[], what: string): string {
 function refuseSpelling(parts: readonly string[], spellings: Map<string, string>, what: string): void {
   for (let i = 1; i <= parts.length; i++) {
     const path = parts.slice(0, i).join('/')
-    const folded = path.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC')
+    const folded = path.normalize('NFC').toUpperCase().toLowerCase()
     const other = spellings.get(folded)
     if (other !== undefined && other !== path) throw refused(what, `${quoted(other)} and ${quoted(path)} are one file on some systems`)
     spellings.set(folded, path)
@@ -173,10 +173,14 @@ async function extract(archive: Uint8Array, members: readonly Member[], what: st
   } catch (cause) {
     throw refused(what, 'its tar archive is damaged', cause)
   }
-  const agree = entries.length === members.length && entries.every((entry, i) => entry.header.name === members[i]?.name && (entry.data?.length ?? 0) === members[i].size)
+  const agree =
+    entries.length === members.length &&
+    entries.every((entry, i) => entry.header.name === members[i]?.name && (entry.data?.length ?? 0) === members[i].size)
   if (!agree) throw refused(what, 'two readers see different files in it')
   return entries.flatMap(({ header, data }, i) => {
-    return members[i]?.kind === 'file' ? [{ name: header.name, bytes: data ?? new Uint8Array(), executable: ((header.mode ?? 0) & 0o111) !== 0 }] : []
+    return members[i]?.kind === 'file'
+      ? [{ name: header.name, bytes: data ?? new Uint8Array(), executable: ((header.mode ?? 0) & 0o111) !== 0 }]
+      : []
   })
 }
 

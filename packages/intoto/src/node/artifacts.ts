@@ -9,6 +9,7 @@ import { artifactName, type Artifacts, type DigestMap } from '../model/artifact.
 import { isLinkFileName } from '../model/link.ts'
 import { errorNumber, printable } from './fault.ts'
 import { changed, hashBytes, readDigests, type Algorithm, type Reading } from './hash.ts'
+import { hashMany } from './parallel.ts'
 import { walk, walkPath, type Exclude, type Found, type WalkOptions } from './walk.ts'
 
 /** How paths become artifacts. */
@@ -37,7 +38,10 @@ export function excludedByDefault(recorded: string): Exclude {
 
 /** `<step>.<8 hex>.link`, and `.<step>.<8 hex>.link-unfinished`. */
 function isStepLink(name: string): boolean {
-  return isLinkFileName(name) || (name.startsWith('.') && name.endsWith('.link-unfinished') && isLinkFileName(name.slice(1, -'-unfinished'.length)))
+  return (
+    isLinkFileName(name) ||
+    (name.startsWith('.') && name.endsWith('.link-unfinished') && isLinkFileName(name.slice(1, -'-unfinished'.length)))
+  )
 }
 
 /**
@@ -48,25 +52,30 @@ function isStepLink(name: string): boolean {
  * name, prefixes that overlap; E_UNSUPPORTED: another resolver
  */
 export function recordArtifactsSync(paths: readonly string[], o: RecordOptions = {}): Artifacts {
-  const recording: Recording = { ...o, artifacts: emptyRecord<DigestMap>(), sources: new Map() }
   checkPrefixes(o.lstrip ?? [])
+  const recording: Recording = { ...o, files: new Map(), folders: new Map() }
   for (const path of paths) {
     const folder = resolverPath(path, 'dir')
-    if (folder === undefined) recordFiles(path, recording)
-    else recordFolder(folder, recording)
+    if (folder === undefined) addFiles(path, recording)
+    else addFolder(folder, recording)
   }
-  return recording.artifacts
+  const artifacts = emptyRecord<DigestMap>()
+  const maps = digestMaps([...recording.files.values()], o.algorithms ?? ['sha256'])
+  for (const [i, name] of [...recording.files.keys()].entries()) artifacts[name] = maps[i] ?? emptyRecord<string>()
+  for (const [name, folder] of recording.folders) artifacts[name] = folderDigest(folder, recording)
+  return artifacts
 }
 
-interface Recording extends RecordOptions {
-  readonly artifacts: Artifacts
-  /** Which path each name stands for. */
-  readonly sources: Map<string, string>
-}
-
-/** The same without blocking for longer than one file where threads help. */
+/** The same as a promise, for callers that may have other things to wait for. It reads the disk synchronously all the same, which is faster. */
 export async function recordArtifacts(paths: readonly string[], o: RecordOptions = {}): Promise<Artifacts> {
   return recordArtifactsSync(paths, o)
+}
+
+/** What is to be recorded, by name. */
+interface Recording extends RecordOptions {
+  readonly files: Map<string, Found>
+  /** For `dir:`: path of the folder, as it was given. */
+  readonly folders: Map<string, string>
 }
 
 /** What follows `<scheme>:`, if the path begins with that. */
@@ -74,37 +83,31 @@ function resolverPath(path: string, scheme: string): string | undefined {
   return path.startsWith(`${scheme}:`) ? path.slice(scheme.length + 1) : undefined
 }
 
-function recordFiles(path: string, recording: Recording): void {
+function addFiles(path: string, recording: Recording): void {
   if (path.startsWith('ostree:')) {
     const message = `${printable(path)}: the ostree resolver is not supported`
     throw new InTotoError({ code: 'E_UNSUPPORTED', message, fix: 'record files (a path, or file:PATH) or a folder as a whole (dir:PATH)' })
   }
   const plain = resolverPath(path, 'file')
-  const prefix = plain === undefined ? '' : 'file:'
   for (const file of filesOf(plain ?? path, recording)) {
-    const name = prefix + strip(file.name, recording)
-    if (claim(name, file.name, recording)) recording.artifacts[name] = digestMap(file.path, recording.algorithms ?? ['sha256'])
+    const name = (plain === undefined ? '' : 'file:') + strip(file.name, recording)
+    refuseCollision(name, file.name, recording)
+    recording.files.set(name, file)
   }
 }
 
-function recordFolder(folder: string, recording: Recording): void {
+function addFolder(folder: string, recording: Recording): void {
   const name = `dir:${strip(folder.replaceAll(sep, '/'), recording)}`
-  if (claim(name, `dir:${folder}`, recording)) recording.artifacts[name] = folderDigest(folder, recording)
+  refuseCollision(name, folder, recording)
+  recording.folders.set(name, folder)
 }
 
-/** False when this very file is recorded already, because the paths overlap. */
-function claim(name: string, source: string, recording: Recording): boolean {
-  if (name === '' || name === 'file:' || name === 'dir:') {
-    const message = `stripping a prefix leaves no name for ${printable(source)}`
-    throw new InTotoError({ code: 'E_CONFIG', message, file: source, fix: 'strip a shorter prefix' })
-  }
-  const earlier = recording.sources.get(name)
-  if (earlier !== undefined && earlier !== source) {
-    const message = `${printable(earlier)} and ${printable(source)} would both be recorded as ${printable(name)}`
-    throw new InTotoError({ code: 'E_CONFIG', message, file: source, fix: 'strip other prefixes, or record them in two steps' })
-  }
-  recording.sources.set(name, source)
-  return earlier === undefined
+/** Two files may not go under one name; one file may twice, when the paths overlap. */
+function refuseCollision(name: string, source: string, { files, folders }: Recording): void {
+  const earlier = files.get(name)?.name ?? folders.get(name)
+  if (earlier === undefined || earlier === source) return
+  const message = `${printable(earlier)} and ${printable(source)} would both be recorded as ${printable(name)}`
+  throw new InTotoError({ code: 'E_CONFIG', message, file: source, fix: 'strip other prefixes, or record them in two steps' })
 }
 
 function filesOf(path: string, o: RecordOptions): Found[] {
@@ -129,8 +132,10 @@ function nameOf(path: string): string {
 }
 
 function strip(name: string, o: RecordOptions): string {
-  const prefix = o.lstrip?.find((candidate) => name.startsWith(candidate))
-  return prefix === undefined ? name : name.slice(prefix.length)
+  const prefix = o.lstrip?.find((candidate) => name.startsWith(candidate)) ?? ''
+  if (prefix !== name) return name.slice(prefix.length)
+  const message = `stripping a prefix leaves no name for ${printable(name)}`
+  throw new InTotoError({ code: 'E_CONFIG', message, file: name, fix: 'strip a shorter prefix' })
 }
 
 function checkPrefixes(prefixes: readonly string[]): void {
@@ -142,26 +147,31 @@ function checkPrefixes(prefixes: readonly string[]): void {
   }
 }
 
-/** Of a file that was there a moment ago: if it is gone now, the tree is changing. */
-function digestMap(path: string, algorithms: readonly Algorithm[]): DigestMap {
-  let digests: Reading['digests']
+/** Of files that were there a moment ago: if one is gone now, the tree is changing. */
+function digestMaps(files: readonly Found[], algorithms: readonly Algorithm[]): DigestMap[] {
   try {
-    digests = readDigests(path, algorithms).digests
+    if (algorithms.length === 1 && algorithms[0] === 'sha256')
+      return hashMany(files.map((file) => file.path)).map((hex) => mapOf({ sha256: hex }))
+    return files.map((file) => mapOf(readDigests(file.path, algorithms).digests))
   } catch (error) {
-    throw error instanceof InTotoError && errorNumber(error.cause) === 'ENOENT' ? changed(path, error) : error
+    const isGone = error instanceof InTotoError && errorNumber(error.cause) === 'ENOENT'
+    throw isGone ? changed(error.problem.file ?? '', error) : error
   }
-  const map = emptyRecord<string>()
-  for (const algorithm of algorithms) map[algorithm] = digests[algorithm] ?? ''
-  return map
+}
+
+function mapOf(digests: Reading['digests']): DigestMap {
+  return Object.assign(emptyRecord<string>(), digests)
 }
 
 /** ITE-4 `dir:`: the digest of the sorted lines "<sha256>  <name>" of all files below a folder; exclusions apply inside. */
 function folderDigest(folder: string, o: RecordOptions): DigestMap {
   const path = at(o.base, folder)
   const found = walk({ path, name: '' }, path, { ...o, exclude: o.exclude ?? excludedByDefault('.') })
-  const lines = found.map((file) => ({ name: Buffer.from(file.name), digest: digestMap(file.path, ['sha256'])['sha256'] ?? '' }))
+  const maps = digestMaps(found, ['sha256'])
+  const lines = found.map((file, i) => ({
+    name: Buffer.from(file.name),
+    line: Buffer.from(`${maps[i]?.['sha256'] ?? ''}  ${file.name}\n`),
+  }))
   lines.sort((a, b) => Buffer.compare(a.name, b.name))
-  const map = emptyRecord<string>()
-  map['sha256'] = hashBytes('sha256', Buffer.concat(lines.map(({ name, digest }) => Buffer.concat([Buffer.from(`${digest}  `), name, Buffer.from('\n')]))))
-  return map
+  return mapOf({ sha256: hashBytes('sha256', Buffer.concat(lines.map(({ line }) => line))) })
 }

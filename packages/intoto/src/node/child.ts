@@ -191,7 +191,8 @@ class Stopper {
   /** Whatever still runs when the command itself is gone: a moment to end, then the end. */
   async endGroup(): Promise<void> {
     if (!this.#isGroup) return
-    for (let waited = 0; waited < patience.group && this.#send('SIGTERM'); waited += 20) await new Promise((resolve) => setTimeout(resolve, 20))
+    for (let waited = 0; waited < patience.group && this.#send('SIGTERM'); waited += 20)
+      await new Promise((resolve) => setTimeout(resolve, 20))
     this.#send('SIGKILL')
   }
 
@@ -200,7 +201,8 @@ class Stopper {
     this.interrupted ??= signal
     if (again) this.#send('SIGKILL')
     // A terminal sends Ctrl-C to the command as well; twice would mean something else to it.
-    else if (signal === 'SIGINT' && !this.#isGroup && process.stdin.isTTY) this.#timers.push(setTimeout(() => this.#send('SIGKILL'), patience.signal))
+    else if (signal === 'SIGINT' && !this.#isGroup && process.stdin.isTTY)
+      this.#timers.push(setTimeout(() => this.#send('SIGKILL'), patience.signal))
     else this.#end(signal, patience.signal)
   }
 
@@ -213,7 +215,8 @@ class Stopper {
   #send(signal: NodeJS.Signals): boolean {
     const id = this.#child.pid
     if (id === undefined) return false
-    if (process.platform === 'win32') return spawnSync('taskkill', ['/pid', String(id), '/t', '/f'], { stdio: 'ignore', windowsHide: true }).status === 0
+    if (process.platform === 'win32')
+      return spawnSync('taskkill', ['/pid', String(id), '/t', '/f'], { stdio: 'ignore', windowsHide: true }).status === 0
     try {
       return this.#isGroup ? process.kill(-id, signal) : this.#child.kill(signal)
     } catch {

@@ -67,7 +67,10 @@ export function readDigests(path: string, algorithms: readonly Algorithm[]): Rea
 /** The error for a file that does not hold still. */
 export function changed(path: string, cause?: unknown): InTotoError {
   const message = `${printable(path)} changed while it was being hashed`
-  return new InTotoError({ code: 'E_CHANGED_DURING_BUILD', message, file: path, fix: 'end what writes to it, then record again' }, { cause })
+  return new InTotoError(
+    { code: 'E_CHANGED_DURING_BUILD', message, file: path, fix: 'end what writes to it, then record again' },
+    { cause },
+  )
 }
 
 function readOnce(path: string, algorithms: readonly Algorithm[]): Reading | undefined {

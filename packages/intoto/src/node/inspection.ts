@@ -83,7 +83,13 @@ async function carryOut(inspection: Inspection, place: string, o: InspectOptions
     ...(o.outputLimit === undefined ? {} : { keep: o.outputLimit }),
   })
   refuseFailure(inspection, result, o)
-  return createLink({ name: inspection.name, materials, products: recordAll(place, o), command: inspection.run, byproducts: byproductsOf(result) })
+  return createLink({
+    name: inspection.name,
+    materials,
+    products: recordAll(place, o),
+    command: inspection.run,
+    byproducts: byproductsOf(result),
+  })
 }
 
 /** Everything below the folder but the links that were loaded: a rule can only refuse what it sees. */
@@ -115,7 +121,10 @@ function filesOf(product: InspectedProduct, o: InspectOptions): Found[] {
     const message = `the product ${printable(name)} is named outside of its base, so it can't be copied to a folder of its own`
     throw new InTotoError({ code: 'E_CONFIG', message, file: product.path, fix: 'name it relative to the base that the steps used' })
   }
-  return walkPath({ path: product.path, name: name === '.' ? '' : name }, product.path, { strict: true, ...(o.limit === undefined ? {} : { limit: o.limit }) })
+  return walkPath({ path: product.path, name: name === '.' ? '' : name }, product.path, {
+    strict: true,
+    ...(o.limit === undefined ? {} : { limit: o.limit }),
+  })
 }
 
 function copy(file: Found, place: string): void {
@@ -126,7 +135,8 @@ function copy(file: Found, place: string): void {
 
 function refuseFailure(inspection: Inspection, result: ChildResult, o: InspectOptions): void {
   const seconds = (o.timeout ?? defaultTimeout) / 1000
-  if (result.timedOut) throw unfulfilled(inspection, `did not end within ${seconds} s`, 'raise the time limit, or find out why it does not end')
+  if (result.timedOut)
+    throw unfulfilled(inspection, `did not end within ${seconds} s`, 'raise the time limit, or find out why it does not end')
   if (result.code === 0) return
   const how = result.signal === undefined ? `ended with exit code ${result.code}` : `was ended by ${result.signal}`
   const said = lastLine(result.stderr.text) ?? lastLine(result.stdout.text)
@@ -148,7 +158,12 @@ function unfulfilled(inspection: Inspection, what: string, fix: string, evidence
 function failed(error: unknown, inspection: Inspection): unknown {
   if (!(error instanceof InTotoError) || error.code === 'E_INSPECTION' || error.name === 'InterruptedError') return error
   const { message, fix, file } = error.problem
-  const init = { message: `inspection ${printable(inspection.name)}: ${message}`, step: inspection.name, fix, ...(file === undefined ? {} : { file }) }
+  const init = {
+    message: `inspection ${printable(inspection.name)}: ${message}`,
+    step: inspection.name,
+    fix,
+    ...(file === undefined ? {} : { file }),
+  }
   return new InTotoError({ code: 'E_INSPECTION', ...init }, { cause: error })
 }
 

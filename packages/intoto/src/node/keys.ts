@@ -95,7 +95,9 @@ export function findSigner(o: KeySearch): FoundSigner | undefined {
   const file = o.env['INTOTO_KEY_FILE']
   if (file !== undefined && file !== '') return { ref: `file:${file}`, from: 'INTOTO_KEY_FILE' }
   const own = o.ci || o.packageName === undefined ? undefined : userKeyFile(o.packageName, o.env)
-  return own !== undefined && isThere(own) ? { ref: `file:${own}`, from: `the key of ${o.packageName ?? ''} in your configuration folder` } : undefined
+  return own !== undefined && isThere(own)
+    ? { ref: `file:${own}`, from: `the key of ${o.packageName ?? ''} in your configuration folder` }
+    : undefined
 }
 
 /** Path of the private key that belongs to a package name, in the user's configuration folder; undefined for what is no package name. */
@@ -158,9 +160,12 @@ function fromVariable(name: string, env: NodeJS.ProcessEnv): string {
 function withLines(pem: string): string {
   const lines = pem.replaceAll('\\r', '').replaceAll('\\n', '\n').trim()
   if (lines.includes('\n')) return `${lines}\n`
-  return lines.replace(/^(-----BEGIN [A-Z0-9 ]+-----)\s*(.*?)\s*(-----END [A-Z0-9 ]+-----)$/, (_, begin: string, body: string, end: string) => {
-    return `${begin}\n${body.replaceAll(' ', '\n')}\n${end}\n`
-  })
+  return lines.replace(
+    /^(-----BEGIN [A-Z0-9 ]+-----)\s*(.*?)\s*(-----END [A-Z0-9 ]+-----)$/,
+    (_, begin: string, body: string, end: string) => {
+      return `${begin}\n${body.replaceAll(' ', '\n')}\n${end}\n`
+    },
+  )
 }
 
 function fromFile(ref: string, warn: LoadOptions['warn']): string {

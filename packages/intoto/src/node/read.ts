@@ -20,7 +20,9 @@ const defaultLimit = 256 * 1024 * 1024
 export const openForReading: number = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
 
 /** "a folder", "a FIFO", …: what stands at a path in place of a regular file. */
-export function kindOf(stats: { [K in 'isDirectory' | 'isFIFO' | 'isSocket' | 'isCharacterDevice' | 'isBlockDevice']: () => boolean }): string {
+export function kindOf(stats: {
+  [K in 'isDirectory' | 'isFIFO' | 'isSocket' | 'isCharacterDevice' | 'isBlockDevice']: () => boolean
+}): string {
   if (stats.isDirectory()) return 'a folder'
   if (stats.isFIFO()) return 'a FIFO'
   if (stats.isSocket()) return 'a socket'
@@ -43,7 +45,8 @@ export function readMetadataFile(path: string, o: ReadOptions = {}): Uint8Array 
   }
   try {
     const stats = fstatSync(descriptor)
-    if (!stats.isFile()) throw refusal(path, what, `it is ${kindOf(stats)}, not a regular file`, `name a ${what === 'file' ? '' : `${what} `}file`)
+    if (!stats.isFile())
+      throw refusal(path, what, `it is ${kindOf(stats)}, not a regular file`, `name a ${what === 'file' ? '' : `${what} `}file`)
     if (stats.size > limit) throw tooLarge(path, what, limit)
     return readWhole(descriptor, stats, limit) ?? tooLargeNever(path, what, limit)
   } catch (error) {

@@ -61,9 +61,15 @@ export function gitState(folder: string): GitState | undefined {
 
 function notTracked(folder: string): never {
   const said = run(folder, ['rev-parse', '--is-inside-work-tree'])
-  const reason = said.error === undefined ? `git says: ${printable(said.stderr.toString('utf8').trim().split('\n')[0] ?? '')}` : 'git is not installed'
+  const reason =
+    said.error === undefined ? `git says: ${printable(said.stderr.toString('utf8').trim().split('\n')[0] ?? '')}` : 'git is not installed'
   const message = `${printable(folder)} is not the working tree of a git repository (${reason})`
-  throw new InTotoError({ code: 'E_CONFIG', message, file: folder, fix: 'run it inside the repository, or record the files with "intoto run"' })
+  throw new InTotoError({
+    code: 'E_CONFIG',
+    message,
+    file: folder,
+    fix: 'run it inside the repository, or record the files with "intoto run"',
+  })
 }
 
 /** Paths of tracked files relative to the folder; a path in a merge conflict is listed once. */
@@ -89,7 +95,9 @@ function isFile(path: string, o: SourceOptions): boolean {
   if (target?.isDirectory()) return false
   const what = stats.isSymbolicLink() ? 'is a link to nothing' : 'holds no files (a submodule that is not checked out?)'
   const message = `${printable(path)} ${what} and is not recorded`
-  o.warn?.(problem({ code: 'E_NOT_RECORDED', severity: 'warning', message, file: path, fix: 'check it out, or remove it from the repository' }))
+  o.warn?.(
+    problem({ code: 'E_NOT_RECORDED', severity: 'warning', message, file: path, fix: 'check it out, or remove it from the repository' }),
+  )
   return false
 }
 
@@ -111,7 +119,13 @@ function git(folder: string, args: readonly string[]): Buffer | undefined {
 /** The monitor that a repository may configure is a program of that repository: it is not run. */
 function run(folder: string, args: readonly string[]): SpawnSyncReturns<Buffer> {
   const env = { ...withoutSecrets(), GIT_OPTIONAL_LOCKS: '0', LC_ALL: 'C' }
-  return spawnSync('git', ['-c', 'core.fsmonitor=false', ...args], { cwd: folder, env, encoding: 'buffer', maxBuffer: 1024 ** 3, windowsHide: true })
+  return spawnSync('git', ['-c', 'core.fsmonitor=false', ...args], {
+    cwd: folder,
+    env,
+    encoding: 'buffer',
+    maxBuffer: 1024 ** 3,
+    windowsHide: true,
+  })
 }
 
 function text(output: Buffer | undefined): string | undefined {

@@ -85,7 +85,13 @@ async function readUnfinished(path: string, o: StopOptions): Promise<{ payload: 
   }
   if (!(await hasSignature(metadata, o.signer.key, o.keyids?.(o.signer.key)))) {
     const message = `${printable(path)} is not signed by this key, or was changed since`
-    throw new InTotoError({ code: 'E_SIGNATURE', message, step: o.step, file: path, fix: 'use the key that started the step, or start it again' })
+    throw new InTotoError({
+      code: 'E_SIGNATURE',
+      message,
+      step: o.step,
+      file: path,
+      fix: 'use the key that started the step, or start it again',
+    })
   }
   return { payload, format: metadata.format }
 }

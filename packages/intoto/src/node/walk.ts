@@ -84,17 +84,29 @@ function enter(folder: Found, links: readonly string[], state: Walk): void {
 function follow(link: Found, holder: Found, links: readonly string[], state: Walk): void {
   const stats = statOf(link.path)
   if (stats === undefined) {
-    return oddity(link, { message: `${printable(link.path)} is a link to nothing and is not recorded`, fix: 'remove the link, or exclude it' }, state)
+    return oddity(
+      link,
+      { message: `${printable(link.path)} is a link to nothing and is not recorded`, fix: 'remove the link, or exclude it' },
+      state,
+    )
   }
   if (stats.isDirectory() && (state.followFolders === false || state.exclude?.(link.name, true))) return
   if (!stats.isDirectory() && !stats.isFile()) {
-    return oddity(link, { message: `${printable(link.path)} leads to ${kindOf(stats)} and is not recorded`, fix: 'exclude or remove it' }, state)
+    return oddity(
+      link,
+      { message: `${printable(link.path)} leads to ${kindOf(stats)} and is not recorded`, fix: 'exclude or remove it' },
+      state,
+    )
   }
   const target = real(link.path)
   if (stats.isDirectory()) {
     const trail = [...links, real(holder.path)]
     if (trail.some((passed) => within(target, passed))) {
-      return oddity(link, { message: `${printable(link.path)} leads back to a folder above it and is not followed`, fix: 'exclude or remove it' }, state)
+      return oddity(
+        link,
+        { message: `${printable(link.path)} leads back to a folder above it and is not followed`, fix: 'exclude or remove it' },
+        state,
+      )
     }
     leaving(link, target, state)
     return enter(link, trail, state)
@@ -106,7 +118,11 @@ function follow(link: Found, holder: Found, links: readonly string[], state: Wal
 /** What a link to the outside holds is recorded, but whoever gets the folder may not get that. */
 function leaving(link: Found, target: string, state: Walk): void {
   if (within(state.inside, target)) return
-  oddity(link, { message: `${printable(link.path)} leads out of ${printable(state.inside)}`, fix: 'copy what it points to, or exclude it' }, state)
+  oddity(
+    link,
+    { message: `${printable(link.path)} leads out of ${printable(state.inside)}`, fix: 'copy what it points to, or exclude it' },
+    state,
+  )
 }
 
 /** Names that are not UTF-8 are decoded to U+FFFD, so two files could become one: such a folder is read again as bytes. */
@@ -166,5 +182,10 @@ function oddity(at: Found, what: Pick<ProblemInit, 'message' | 'fix'>, o: WalkOp
 
 function tooMany(folder: Found, limit: number): InTotoError {
   const message = `more than ${limit} files below ${printable(folder.path === '' ? '.' : folder.path)}`
-  return new InTotoError({ code: 'E_IO', message, file: folder.path, fix: 'exclude what does not belong to the step, or raise the limit "artifacts"' })
+  return new InTotoError({
+    code: 'E_IO',
+    message,
+    file: folder.path,
+    fix: 'exclude what does not belong to the step, or raise the limit "artifacts"',
+  })
 }

@@ -60,7 +60,7 @@ function refuseOddTarget(path: string): void {
 
 function fill(descriptor: number, bytes: Uint8Array, mode: number | undefined): void {
   if (mode !== undefined) fchmodSync(descriptor, mode)
-  for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done, bytes.length - done)
+  for (let done = 0; done < bytes.length;) done += writeSync(descriptor, bytes, done, bytes.length - done)
   if (fstatSync(descriptor).size !== bytes.length) throw Object.assign(new Error('short write'), { code: 'EIO' })
   sync(descriptor)
 }

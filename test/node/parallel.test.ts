@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto'
+import { truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { recordArtifactsSync } from 'intoto/node'
+import { folder, problemOf, replaceFs, runScript } from './place.ts'
+
+const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex')
+const count = 300
+const content = (i: number): string => (i < 3 ? '' : `content ${i}`)
+const large = 101_000_000
+
+/** One file so large that threads are called for the rest; among the rest empty files, which threads leave to their caller. */
+let base: string
+const expected: Record<string, { sha256: string }> = {}
+
+beforeAll(() => {
+  base = folder({ a: '' })
+  truncateSync(join(base, 'a'), large)
+  expected['a'] = { sha256: sha256(new Uint8Array(large)) }
+  for (let i = 0; i < count; i++) {
+    writeFileSync(join(base, `f${i}`), content(i))
+    expected[`f${i}`] = { sha256: sha256(content(i)) }
+  }
+})
+
+const sleep = (milliseconds: number): unknown => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
+
+/** Counts what this thread opens, and makes it slow after the large file, so that the others do nearly all. */
+function countOpened(each: (count: number) => void): { opened: number } {
+  const state = { opened: 0 }
+  replaceFs('openSync', (real) => (...args) => {
+    each(state.opened++)
+    return real(...args)
+  })
+  return state
+}
+
+describe('recording with threads', () => {
+  it('gives the digest of every file, whoever hashed it', () => {
+    const state = countOpened((opened) => opened > 0 && sleep(100))
+    expect(recordArtifactsSync(['.'], { base })).toEqual(expected)
+    expect(state.opened, 'threads have hashed most of it').toBeLessThan(count / 2)
+  })
+
+  it('takes over the work of threads that cannot start, do nothing, or die in the middle', () => {
+    const code = `import workers from 'node:worker_threads'
+      import { syncBuiltinESMExports } from 'node:module'
+      let started = 0
+      workers.Worker = class {
+        constructor(code, { workerData }) {
+          started++
+          if (process.argv[2] === 'fail') throw new Error('no threads')
+          if (process.argv[2] === 'die') Atomics.add(workerData.next, 0, 3)
+        }
+        on() {}
+        unref() {}
+      }
+      syncBuiltinESMExports()
+      console.log(JSON.stringify(n.recordArtifactsSync(['.'])))
+      console.error(started)`
+    for (const how of ['fail', 'sleep', 'die']) {
+      const { stdout, stderr } = runScript(code, { cwd: base, args: [how] })
+      expect(JSON.parse(stdout), how).toEqual(expected)
+      expect(Number(stderr), 'threads are asked for').toBeGreaterThan(0)
+    }
+  })
+
+  it('fails for a file that a thread cannot read, as it fails for any other', async () => {
+    writeFileSync(join(base, 'z'), 'x')
+    countOpened((opened) => {
+      if (opened === 1) unlinkSync(join(base, 'z'))
+      if (opened > 0) sleep(100)
+    })
+    const problem = await problemOf(() => recordArtifactsSync(['.'], { base }), 'E_CHANGED_DURING_BUILD')
+    expect(problem.message).toContain('z changed')
+  })
+
+  it('needs no more than 64 descriptors', () => {
+    if (process.platform === 'win32') return
+    const { stdout } = runScript(`console.log(JSON.stringify(n.recordArtifactsSync(['.'])))`, { cwd: base, shell: 'ulimit -n 64' })
+    expect(JSON.parse(stdout)).toEqual(expected)
+  })
+})
