@@ -21,8 +21,13 @@ export function ownScript(argv: readonly string[] = process.argv): string | unde
   return script === undefined || isBin(script) ? undefined : script
 }
 
-/** Is this process a bundler's command, and not a script that calls a bundler? */
-export function isBin(script: string): boolean {
+/** Is this process the command of a bundler itself (`vite`, `webpack-cli`), and not a script or a host that calls it? */
+export function isCommandOf(bundler: string, argv: readonly string[] = process.argv): boolean {
+  const [, script = ''] = argv
+  return isBin(script) && basename(script).startsWith(bundler)
+}
+
+function isBin(script: string): boolean {
   return script.split(/[\\/]/).includes('node_modules')
 }
 

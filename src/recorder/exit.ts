@@ -11,7 +11,7 @@ import { finishNow } from './finish.ts'
 import { draftLink, hasOutput, putLink, signNow, withdrawLink } from './link.ts'
 import type { Log } from './log.ts'
 import { nameOf } from './place.ts'
-import { registry, type Session, type Written } from './session.ts'
+import { registry, sayOnce, type Session, type Written } from './session.ts'
 
 /** Listens to the process's exit, as the last listener so far: who registers one before a build ends may still write. */
 export function listenToExit(): void {
@@ -27,9 +27,9 @@ export function listenToExit(): void {
   process.on('exit', shared.onExit)
 }
 
-/** Of a watch, and of a host that lives on, a link is final when its build ends. */
-function isFinal({ watch, options, written }: Session): boolean {
-  return watch || (options.finish === 'build' && written !== undefined)
+/** Of a watch, and of a host that lives on, all is said when a build ends. */
+function isFinal({ watch, options }: Session): boolean {
+  return watch || options.finish === 'build'
 }
 
 /** One session's fault must not keep another from being settled. */
@@ -68,7 +68,7 @@ function afterFailure(session: Session, code: number): void {
 function notRecorded(session: Session, why: string): void {
   const { step, required } = session.options
   withdrawLink(session)
-  if (!required) return session.log.warn(`${step}: no link: ${why}`)
+  if (!required) return sayOnce(`${step}: no link: ${why}`, (line) => session.log.warn(line))
   throw new InTotoError({
     code: 'E_NOT_RECORDED',
     message: `${step}: no link: ${why}`,

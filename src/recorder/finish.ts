@@ -5,7 +5,7 @@
 import { asProblem, bundlerError } from './failure.ts'
 import { settled } from './git.ts'
 import { draftLink, hasOutput, putLink, shownPath, signLater, signNow, withdrawLink, type Draft } from './link.ts'
-import { registry, type Session } from './session.ts'
+import { registry, sayOnce, type Session } from './session.ts'
 
 /** Finishes a session unless runs are still open or have failed. Waits for git and for a signer that needs time. */
 export async function finishSession(session: Session): Promise<void> {
@@ -53,7 +53,7 @@ export function refuse(session: Session, reason: unknown): void {
 function isReady(session: Session): boolean {
   if (session.open.size > 0 || session.records.length === 0 || session.failed.size > 0) return false
   if (hasOutput(session)) return true
-  session.log.warn('no link: this build wrote no file')
+  sayOnce(`${session.options.step}: no link: this build wrote no file`, (line) => session.log.warn(line))
   return false
 }
 

@@ -19,10 +19,11 @@ export function readGit(folder: string): GitState {
   const args = ['--no-optional-locks', '-c', 'core.fsmonitor=false', 'status', '--porcelain=v2', '--branch', '--untracked-files=normal']
   const options = { cwd: folder, timeout: 10_000, maxBuffer: 64 * 1024 * 1024, windowsHide: true }
   try {
-    execFile('git', args, options, (error, stdout) => {
+    const child = execFile('git', args, options, (error, stdout) => {
       if (error === null) Object.assign(state, parseStatus(stdout))
       finish()
     })
+    for (const handle of [child, child.stdout, child.stderr]) (handle as { unref?: () => void } | null)?.unref?.() // nobody's exit waits for git
   } catch {
     finish() // no process can be started here
   }

@@ -22,7 +22,7 @@ import { unlink } from './earlier.ts'
 import { consumedFiles } from './guard.ts'
 import { isWithin, nameOf } from './place.ts'
 import { mergedOutputs, producedFiles } from './product.ts'
-import { registry, type Session } from './session.ts'
+import { registry, sayOnce, type Session } from './session.ts'
 
 /** A link that is not signed yet, with what it stands for. */
 export interface Draft {
@@ -39,7 +39,7 @@ export interface Draft {
 export function draftLink(session: Session, previous?: Link): Draft {
   const { root, options } = session
   const { products, warnings } = producedFiles(session)
-  for (const { message } of warnings) session.log.warn(message)
+  for (const { message } of warnings) sayOnce(message, (line) => session.log.warn(line))
   const artifacts = Object.create(null) as Link['products']
   for (const [path, { sha256 }] of products) artifacts[nameOf(root, path)] = { sha256 }
   const folder = linkFolder(session)
@@ -109,7 +109,7 @@ function linkFolder({ root, options, records }: Session): string {
   if (options.linkDir !== undefined) return resolve(root.real, options.linkDir)
   const folders = records.flatMap(({ outputs }) => [...outputs.keys()])
   let common = folders[0] ?? root.real
-  while (!folders.every((folder) => isWithin(common, folder))) common = dirname(common)
+  while (!folders.every((folder) => isWithin(common, folder)) && dirname(common) !== common) common = dirname(common)
   return isWithin(common, root.real) ? root.real : common
 }
 

@@ -60,7 +60,8 @@ export function packageOf(folder: string): Record<string, unknown> | undefined {
  * @throws InTotoError E_CONFIG for a file on another drive, which has no such name
  */
 export function nameOf(root: Root, path: string): string {
-  const way = relative(root.real, path)
+  const below = path.startsWith(root.real + sep)
+  const way = below ? path.slice(root.real.length + 1) : relative(root.real, path)
   if (!isAbsolute(way)) return artifactName(way, sep)
   const fix = 'move it below the package, or exclude it by the option materials.exclude'
   throw new InTotoError({ code: 'E_CONFIG', message: `${path} lies on another drive than the package`, file: path, fix })

@@ -38,7 +38,7 @@ export function producedFiles(session: Session): Produced {
       const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
       if (stats === undefined) continue
       if (isOwn(path, output, stats, writtenFrom)) products.set(path, hashed(session, path))
-      else stale.push(path)
+      else if (!isConsumed(session, path)) stale.push(path)
     }
   }
   refuseForeign(session, stale)
@@ -69,6 +69,11 @@ function* filesOf(folder: string, { walked, emitted }: Output, warnings: Problem
   if (walked && lstatSync(folder, { throwIfNoEntry: false }) !== undefined) {
     for (const name of walkFiles(folder, { warn: (p) => warnings.push(p) })) yield join(folder, name)
   }
+}
+
+/** Who writes beside the sources has no stale files there. */
+function isConsumed({ records }: Session, path: string): boolean {
+  return records.some(({ materials }) => materials.has(path))
 }
 
 /** ctime, not mtime: copies may keep the date of their original. */

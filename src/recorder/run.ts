@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { JsonValue } from 'intoto'
 import { walkFiles } from 'intoto/node'
 import { importedFiles, lockfileOf, packageFiles } from './baseline.ts'
-import { isBin, ownScript } from './command.ts'
+import { isCommandOf, ownScript } from './command.ts'
 import { removeEarlier, type Owner } from './earlier.ts'
 import { listenToExit } from './exit.ts'
 import { finishSession, refuse } from './finish.ts'
@@ -102,6 +102,8 @@ export class RecordingRun implements Run {
   readonly #record: RunRecord
   readonly #host: Host
   readonly #paths: RealPaths = new RealPaths()
+  /** Why an input could not be looked at. */
+  #fault: unknown
 
   constructor(session: Session, record: RunRecord, host: Host) {
     this.#session = session
@@ -126,13 +128,17 @@ export class RecordingRun implements Run {
 
   tree(folder: string): void {
     const path = resolve(this.#host.folder, folder)
-    if (existsSync(path)) this.files(walkFiles(path), path)
+    try {
+      if (existsSync(path)) this.files(walkFiles(path), path)
+    } catch (error) {
+      this.#fault ??= error
+    }
   }
 
-  /** A bundler's own command began after its configuration was last written; a script or a test may have written it just now. */
+  /** A bundler's own command began after its configuration was last written; a script, a test or a host may have written it just now. */
   configuration(paths: Iterable<string>): void {
     const { changedFrom, processFrom } = this.#record.clock
-    const since = isBin(process.argv[1] ?? '') ? processFrom : changedFrom
+    const since = isCommandOf(this.#host.bundler) ? processFrom : changedFrom
     for (const path of paths) {
       const source = sourceOf(path, this.#host.folder, this.#paths)
       if ('real' in source) this.#add(source, since)
@@ -197,6 +203,7 @@ export class RecordingRun implements Run {
     session.open.delete(this.#record)
     if (this.#record.begun === 0) return // a bundler that only looked
     try {
+      if (this.#fault !== undefined) return refuse(session, this.#fault)
       this.#complete()
     } catch (error) {
       return refuse(session, error)
