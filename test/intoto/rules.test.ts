@@ -254,6 +254,16 @@ describe('MATCH', () => {
   })
 })
 
+describe('the order of names in a link', () => {
+  it('does not matter: neither tool is bound to one', async () => {
+    const products = files({ 'src/b': '1', 'lib/x': '1', 'src/a': '1', '😀': '1', '～': '1', lib: '1' })
+    const link = { ...createLink({ name: 'build' }), products } as Link
+    const rules = ['REQUIRE lib', 'ALLOW src/*', 'ALLOW lib/x', 'ALLOW lib', 'ALLOW 😀', 'ALLOW ～', 'DISALLOW *']
+    const report = await verdict({ layout: layout([step('build', { products: rules })]), links: [await linkFile(alice, link)] })
+    expect(codesOf(report)).toEqual([])
+  })
+})
+
 describe('names as they are recorded', () => {
   const single = async (name: string, rules: string[], other?: string): Promise<Report> =>
     verdict({

@@ -3,7 +3,24 @@ import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync, mkdirSync } fro
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { decodeMetadata, importKey, InTotoError, judge, type Layout, type Metadata, type Report } from 'intoto'
+import {
+  createLink,
+  decodeMetadata,
+  defineLayout,
+  generateKeyPair,
+  importKey,
+  importSigner,
+  InTotoError,
+  judge,
+  linkFileName,
+  memoryLinks,
+  sign,
+  signSync,
+  type Artifacts,
+  type Layout,
+  type Metadata,
+  type Report,
+} from 'intoto'
 import { inspectIn, linkDirectory } from 'intoto/node'
 import { chainCases, type ChainCase } from '../intoto/chains.ts'
 
@@ -62,5 +79,39 @@ describe('chains with inspections, made with the reference tools', () => {
       const outcome = await run(chain)
       expect([chain.name, outcome instanceof InTotoError ? false : outcome.ok]).toEqual([chain.name, chain.expected === 'pass'])
     }
+  })
+})
+
+describe('a large chain', () => {
+  it('of 100,000 artifacts in three linked steps is verified in one process', async () => {
+    const { privatePem } = await generateKeyPair()
+    const signer = await importSigner(privatePem)
+    const artifacts: Artifacts = Object.create(null)
+    for (let i = 0; i < 100_000; i++) artifacts[`src/d${i % 97}/file-${i}.ts`] = { sha256: i.toString(16).padStart(64, 'a') }
+    const match = (step: string): string[] => [`MATCH src/* WITH PRODUCTS FROM ${step}`, 'DISALLOW *']
+    const layout = defineLayout({
+      functionaries: { ci: signer.key },
+      expires: '2099-01-01T00:00:00Z',
+      steps: [
+        { name: 'a', functionaries: ['ci'], products: ['CREATE *', 'DISALLOW *'] },
+        { name: 'b', functionaries: ['ci'], materials: match('a'), products: match('a') },
+        { name: 'c', functionaries: ['ci'], materials: match('b') },
+      ],
+    })
+    const links: Record<string, Uint8Array> = {}
+    for (const [name, materials, products] of [
+      ['a', {}, artifacts],
+      ['b', artifacts, artifacts],
+      ['c', artifacts, {}],
+    ] as const) {
+      links[linkFileName(name, signer.key.keyid)] = signSync(createLink({ name, materials, products }), [signer]).bytes
+    }
+    const report = await judge(await sign(layout, [signer]), { keys: [signer.key], links: memoryLinks(links) })
+    expect(report.problems).toEqual([])
+    expect(report.steps.map(({ rules }) => rules.map(({ consumed }) => consumed))).toEqual([
+      [100_000, 0],
+      [100_000, 0, 100_000, 0],
+      [100_000, 0],
+    ])
   })
 })
