@@ -1,6 +1,7 @@
 /** A whole chain through the command, and everything that verification promises to find in it. */
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { decodeMetadata, encodeMetadata, importSigner, sign, toStatement, type Link } from 'intoto'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { carryOut, copyOf, makeChain, pack, type Chain } from './chain.ts'
 import { intoto, mustRun, problemLine, temporaryFolder } from './command.ts'
@@ -194,6 +195,17 @@ describe('evidence that is not what it seems', () => {
     rmSync(file)
     mkdirSync(file)
     expect(problems(refusal(broken)).some((line) => line.startsWith('E_MISSING_STEP test '))).toBe(true)
+  })
+
+  test('a Statement stands for a link only when it is asked for, and the answer says so', async () => {
+    const attested = copyOf(chain)
+    const file = join(attested.root, 'in-toto', nameOf(attested, 'test'))
+    const signer = await importSigner(readFileSync(join(attested.keys, 'alice'), 'utf8'))
+    const statement = toStatement(decodeMetadata(readFileSync(file)).payload as Link)
+    writeFileSync(file.replace(/\.link$/, '.intoto.jsonl'), encodeMetadata(await sign(statement, [signer])))
+    rmSync(file)
+    refusal(attested)
+    expect(mustRun(['verify', 'dist', ...key, '--statements'], attested.call).out).toContain('note    --statements')
   })
 
   test('a link of one step under the name of another is none', () => {

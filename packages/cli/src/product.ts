@@ -7,7 +7,6 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import {
   type Artifacts,
   decodeMetadata,
-  InTotoError,
   isLink,
   isLinkFileName,
   type Layout,
@@ -28,16 +27,9 @@ export interface Product {
 /**
  * Hashes everything below a folder, or one file, named as the plugin and `intoto run` name it: relative to the folder of the nearest
  * package.json above (or to --base-path).
- * @throws InTotoError E_CONFIG when there is nothing at the path, E_UNSUPPORTED for a product of a registry
+ * @throws InTotoError E_CONFIG when there is nothing at the path
  */
 export async function readProduct(given: string, o: { layout: Layout; links: LinkSource; basePath: string | undefined }): Promise<Product> {
-  if (given.startsWith('npm:'))
-    throw new InTotoError({
-      code: 'E_UNSUPPORTED',
-      message: 'products of a registry are not fetched',
-      file: given,
-      fix: 'npm pack NAME@VERSION, then verify the file',
-    })
   const stats = statSync(given, { throwIfNoEntry: false })
   if (!stats?.isDirectory() && !stats?.isFile())
     throw misuse(`verify: there is no product "${given}"`, 'build first, or name the folder or file that is to be judged')

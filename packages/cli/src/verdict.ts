@@ -4,11 +4,12 @@
  */
 import { statSync } from 'node:fs'
 import { type Command, Option } from 'commander'
-import { defaultLimits, emptyRecord, type Inspect, judge, type Layout, type Limits, type Link, type Metadata, type Report } from 'intoto'
+import { defaultLimits, emptyRecord, type Inspect, judge, type Layout, type Limits, type Link, type LinkSource, type Metadata, type Report } from 'intoto'
 import { inspectIn, linkDirectory } from 'intoto/node'
 import { misuse } from './failure.ts'
 import type { Context } from './formats/format.ts'
 import { type Product, readProduct, scriptsOf } from './product.ts'
+import { type LocalProduct, localProducts, isTarball, pullEvidence, unpackAsTar, withTarball } from './tarball.ts'
 import { declareGpg, type GpgFlags, refuseGpg } from './signing.ts'
 import type { Terminal } from './terminal.ts'
 import { keyNames, type NamedKey, readKeys, readLayout, requireKeys } from './trust.ts'
@@ -29,6 +30,9 @@ export interface VerdictFlags extends GpgFlags {
   at?: string
   basePath?: string
   limit?: string[]
+  registry?: string
+  store?: string[]
+  statements?: boolean
 }
 
 /** A Report, and what its renderings may say beside it. */
@@ -52,11 +56,22 @@ export function declareVerdict(command: Command, folders = '-d, --link-dir <dir.
     )
     .option('--through <step>', 'verify only the steps up to this one; no inspections')
     .option('--no-inspections', 'refuse a layout with inspections in place of running them')
+    .option('--statements', 'let a signed Statement with the link predicate stand for a link, which the reference does not')
     .option('--inspection-timeout <seconds>', 'time limit for each inspection (default: 600)')
     .option('--at <time>', 'judge as of this time (YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ), not now')
     .option('--base-path <dir>', 'folder that recorded names start from (default: that of the nearest package.json above the product)')
     .option('--limit <name=number...>', `raise a limit: ${Object.keys(defaultLimits).join(', ')}`)
   declareGpg(command)
+}
+
+/** Who asks, and for what. */
+export interface VerdictCall {
+  readonly command: string
+  readonly products: readonly string[]
+  readonly terminal: Terminal
+  readonly trace?: boolean
+  /** Puts links before those of the folders: one that is signed, and not written yet. */
+  readonly links?: (found: LinkSource) => LinkSource
 }
 
 /**
@@ -65,7 +80,7 @@ export function declareVerdict(command: Command, folders = '-d, --link-dir <dir.
  */
 export async function reachVerdict(
   flags: VerdictFlags,
-  o: { command: string; products: readonly string[]; terminal: Terminal; trace?: boolean },
+  o: VerdictCall,
 ): Promise<Verdict> {
   refuseGpg(flags)
   const keys = await readOwners(requireKeys(flags.verificationKeys, o.command), o)
@@ -75,30 +90,36 @@ export async function reachVerdict(
   if (flags.through !== undefined && !steps.some((step) => step.name === flags.through)) {
     throw misuse(`${o.command}: the layout has no step "${flags.through}"`, `--through ${steps.map((step) => step.name).join(', or ')}`)
   }
-  const folders = flags.linkDir ?? linkFolders(o.products)
-  const links = linkDirectory(folders, limits.fileBytes === undefined ? {} : { limit: limits.fileBytes })
+  const local = await localProducts(o.products, flags.registry)
+  const folders = [...(flags.linkDir ?? linkFolders(o.products)), ...(await pulledFolders(flags, local, o.terminal))]
+  const found = linkDirectory(folders, limits.fileBytes === undefined ? {} : { limit: limits.fileBytes })
+  const links = o.links?.(found) ?? found
   const products: Product[] = []
-  for (const given of o.products) products.push(await readProduct(given, { layout: layout.payload, links, basePath: flags.basePath }))
+  for (const { path } of local) products.push(await readProduct(path, { layout: layout.payload, links, basePath: flags.basePath }))
   const inspect = flags.inspections ? inspectionsOf(products, flags) : undefined
   const now = givenTime(flags.at)
+  const trace = o.trace === true || o.terminal.verbose || local.some(({ path }) => isTarball(path))
   const options = {
     keys: keys.map(({ key }) => key),
     links,
     parameters: parametersOf(flags.substitutionParameters),
     commandMismatch: flags.commandMismatch,
+    statements: flags.statements === true,
     limits,
     names: await keyNames(keys, { file: flags.layout, layout: layout.payload }),
     layoutFile: flags.layout,
     scripts: scriptsOf(products[0]?.base ?? '.'),
-    trace: o.trace === true || o.terminal.verbose,
+    trace,
     ...(flags.through === undefined ? {} : { through: flags.through }),
     ...(now === undefined ? {} : { now }),
     ...(inspect === undefined ? {} : { inspect: inspect.run }),
   }
   try {
     const reports: Report[] = []
-    for (const product of products.length === 0 ? [undefined] : products) {
-      reports.push(await judge(layout, { ...options, ...(product === undefined ? {} : { product: product.evidence }) }))
+    if (products.length === 0) reports.push(await judge(layout, options))
+    for (const [i, { evidence }] of products.entries()) {
+      const report = await judge(layout, { ...options, product: evidence })
+      reports.push(await withTarball(report, { layout: layout.payload, product: local[i] as LocalProduct, artifacts: evidence.artifacts }))
     }
     const context = { version, folders, products: o.products, loosened: loosenedBy(flags), verbose: o.terminal.verbose }
     return { report: together(reports), layout, context }
@@ -129,11 +150,22 @@ function linkFolders(products: readonly string[]): string[] {
   return [...new Set([...usual, ...own].map((path) => path.replace(/(?<=.)\/+$/, '')))]
 }
 
+/** Folders with what stores have about the files that are judged. */
+async function pulledFolders(flags: VerdictFlags, products: readonly LocalProduct[], terminal: Terminal): Promise<string[]> {
+  const folders: string[] = []
+  for (const store of flags.store ?? []) {
+    const files = products.filter(({ path }) => !isFolder(path))
+    if (files.length === 0) throw misuse('--store: evidence is found by the digest of a file, and no file is judged', 'name the file: x.tgz, npm:NAME@VERSION')
+    for (const { path } of files) folders.push(await pullEvidence(store, path, terminal))
+  }
+  return folders
+}
+
 /** One run of the inspections for all products, since all of them lie in the folder that the commands see. */
 function inspectionsOf(products: readonly Product[], flags: VerdictFlags): { run: Inspect; close: () => void } {
   const timeout = flags.inspectionTimeout === undefined ? {} : { timeout: millisecondsOf('--inspection-timeout', flags.inspectionTimeout) }
   const inspected = products.map(({ given, evidence }) => ({ path: given, name: evidence.path }))
-  const inspect = inspectIn('.', { ...timeout, ...(products.length === 0 ? {} : { product: inspected }) })
+  const inspect = inspectIn('.', { ...timeout, ...(products.length === 0 ? {} : { product: inspected, answer: unpackAsTar }) })
   const done = new Map<string, Promise<Link>>()
   const run: Inspect = (inspection, context) => {
     const key = JSON.stringify([inspection.name, inspection.run])
@@ -173,6 +205,7 @@ function loosenedBy(flags: VerdictFlags): string[] {
   return [
     ...(flags.commandMismatch === 'warn' ? ['--command-mismatch warn: a step that ran another command is only warned about'] : []),
     ...(flags.at === undefined ? [] : [`--at ${flags.at}: judged as of that time, not of now`]),
+    ...(flags.statements ? ['--statements: a Statement with the link predicate may stand for a link'] : []),
     ...(flags.limit === undefined ? [] : [`--limit ${flags.limit.join(' ')}`]),
   ]
 }

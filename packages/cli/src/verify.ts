@@ -19,11 +19,15 @@ export const verifyCommand: CommandFile = {
     ['intoto verify dist -k in-toto/owner.pub', 'every file below dist, by in-toto/root.layout'],
     ['intoto verify dist -k in-toto/owner.pub --through build', 'before there is a package: only up to the build'],
     ['intoto verify lib-1.0.0.tgz -l root.layout -k alice.pub -d evidence', 'a tarball that somebody sent'],
+    ['intoto verify npm:lib@1.0.0 -l root.layout -k alice.pub -d evidence', 'what the registry serves, and what it says of it'],
     ['intoto verify dist -k in-toto/owner.pub --format sarif --output intoto.sarif', 'a report for code scanning, text on screen'],
   ],
   declare(command) {
     command.argument('[product...]', 'what is judged: folders and files; stands before -k, which takes all words up to the next flag')
     declareVerdict(command)
+    command
+      .option('--registry <url>', 'registry of npm: products (default: as npm is configured)')
+      .option('--store <address...>', 'where more evidence about the file is: dir:PATH, oci://HOST/REPOSITORY, archivista+https://HOST')
     declareOutput(command)
   },
   async run(call: Call) {
