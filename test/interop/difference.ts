@@ -71,14 +71,6 @@ const patterns = (view: View): string[] => view.rules.flatMap((rule) => (rule[1]
 const sourcePrefixes = (view: View): string[] => view.rules.flatMap((rule) => (rule.length > 6 && /^in$/i.test(rule[2]!) ? [rule[3]!] : []))
 const odd = (name: string): boolean => unclean(name) || name.includes('\\')
 
-/** A link file none of whose signatures has the id under which a layout lists a functionary of that file name. */
-function filedUnderAnotherId(view: View): boolean {
-  const listed = new Set(steps(view).flatMap((step) => list(step['pubkeys'])))
-  return linkFiles(view).some(
-    (file) => !file.signatures.some((s) => listed.has(s['keyid']) && file.path.includes(`.${text(s['keyid']).slice(0, 8)}.link`)),
-  )
-}
-
 function keyListedTwice(view: View): boolean {
   return view.layouts.some((layout) => {
     const material = Object.values(object(layout['keys'])).map((key) => String(object(object(key)['keyval'])['public']).trim())
@@ -258,7 +250,7 @@ export const differences: readonly Difference[] = [
     name: 'key-ids',
     peers: both,
     ours: 'accepts',
-    when: (view, peer) => !view.rootSigned[peer] || filedUnderAnotherId(view),
+    when: (view, peer) => !view.rootSigned[peer],
     says: /ignature|signed|requires|hex|base64/,
   },
   {
