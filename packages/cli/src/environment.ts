@@ -14,6 +14,9 @@ const known = [
   'INTOTO_REQUIRED',
   'INTOTO_DISABLE',
   'INTOTO_LOG_LEVEL',
+  'INTOTO_PACKING',
+  'INTOTO_STORE_USER',
+  'INTOTO_STORE_PASSWORD',
 ]
 
 const prefix = 'INTOTO_'

@@ -11,13 +11,13 @@ import {
   compareServed,
   fetchPublished,
   findRegistry,
-  openStore,
   privateFolder,
   type Published,
   readTarball,
   unpackTarball,
 } from 'intoto-npm'
-import { headline, misuse } from './failure.ts'
+import { storeAt } from './evidence.ts'
+import { misuse } from './failure.ts'
 import type { Terminal } from './terminal.ts'
 
 /** A product as it lies on disk, whatever it was called. */
@@ -105,7 +105,7 @@ async function problemsOf({ product, artifacts }: TarballCheck, chain: readonly 
  */
 export async function pullEvidence(reference: string, file: string, terminal: Terminal): Promise<string> {
   const { sha256 } = hashFile(file)
-  const store = openStore(reference, { warn: (p) => terminal.note(headline(p, terminal.err)) })
+  const store = storeAt(reference, terminal)
   const files = await store.pull({ sha256 })
   const { path: folder } = privateFolder()
   for (const { name, bytes } of files) {

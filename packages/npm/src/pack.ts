@@ -79,7 +79,7 @@ export async function postpack(o: PostpackOptions): Promise<PostpackResult | und
       bytes: packed.bytes,
       client: packed.client,
     })
-    return { link, tarball: packed.path, integrity: tarball.integrity, close: packed.close }
+    return { link, tarball: packed.path, integrity: tarball.integrity, close: () => packed.close() }
   } catch (error) {
     packed.close()
     throw error

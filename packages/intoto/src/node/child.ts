@@ -60,7 +60,7 @@ export class InterruptedError extends InTotoError {
 }
 
 /** How to find keys and passwords: none of a command's business, since it may be what we are guarding against. */
-const secrets: readonly string[] = ['INTOTO_KEY', 'INTOTO_KEY_FILE', 'INTOTO_PASSWORD', 'INTOTO_PASSWORD_FILE']
+const secrets: readonly string[] = ['INTOTO_KEY', 'INTOTO_KEY_FILE', 'INTOTO_PASSWORD', 'INTOTO_PASSWORD_FILE', 'INTOTO_STORE_PASSWORD']
 const passedOn: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
 const defaultKeep = 1024 * 1024
 const longestTimer = 2 ** 31 - 1
