@@ -2,17 +2,12 @@
  * Bundles the command line into dist/: one small CommonJS entry and one chunk for each command, loaded when it is called. Loose modules cost more
  * than half a bare Node start in resolving alone, and a module that imports CommonJS twice a start. `tsc -b` has built the libraries before.
  */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url))
 const { version } = JSON.parse(readFileSync(at('package.json'), 'utf8'))
-
-// What tsc wrote (types, build info) stays, what an earlier bundle wrote goes.
-for (const name of readdirSync(at('.'), { withFileTypes: true }).some((e) => e.name === 'dist') ? readdirSync(at('dist')) : []) {
-  if (name.endsWith('.cjs') || name.endsWith('.map') || name === 'chunks') rmSync(at(`dist/${name}`), { recursive: true })
-}
 
 /** Built-in modules that take a tenth of a bare start to load and that few calls use: what is imported of them loads them when it is called. */
 const lateModules = { 'node:child_process': ['spawn', 'spawnSync'], 'node:worker_threads': ['Worker'] }
@@ -44,12 +39,12 @@ const bundle = await rolldown({
   resolve: { conditionNames: ['node', 'import', 'default'] },
   transform: { define: { PACKAGE_VERSION: JSON.stringify(version) } },
   onLog(level, log, report) {
-    if (level === 'warn') throw new Error(`bundling: ${log.message}`)
+    // a rendering that other modules need anyway lies in a shared chunk: nothing is lost
+    if (level === 'warn' && log.code !== 'INEFFECTIVE_DYNAMIC_IMPORT') throw new Error(`bundling: ${log.message}`)
     report(level, log)
   },
 })
-const { output } = await bundle.write({
-  dir: at('dist'),
+const { output } = await bundle.generate({
   format: 'cjs',
   entryFileNames: '[name].cjs',
   chunkFileNames: 'chunks/[name]-[hash].cjs',
@@ -76,9 +71,27 @@ const { output } = await bundle.write({
 })
 await bundle.close()
 
+// Chunks first, the entry that names them last, each whole or not at all; what an earlier bundle left is taken away when nobody can be about to
+// load it any more. So the command works while it is being built.
+mkdirSync(at('dist/chunks'), { recursive: true })
+const chunks = output.filter((chunk) => chunk.type === 'chunk')
+for (const { fileName, code } of chunks.toSorted((a, b) => Number(a.isEntry) - Number(b.isEntry))) place(`dist/${fileName}`, code)
+const names = new Set(chunks.map(({ fileName }) => fileName))
+for (const name of readdirSync(at('dist/chunks'))) {
+  const path = at(`dist/chunks/${name}`)
+  if (!names.has(`chunks/${name}`) && Date.now() - statSync(path).mtimeMs > 10 * 60_000) rmSync(path)
+}
+
+/** Writes beside the place and renames. */
+function place(path, text) {
+  const beside = at(`${path}.${process.pid}.tmp`)
+  writeFileSync(beside, text)
+  renameSync(beside, at(path))
+}
+
 // What is bundled is distributed: the licences of other people's code go with it.
 const packages = new Map()
-for (const id of output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []))) {
+for (const id of chunks.flatMap((chunk) => chunk.moduleIds)) {
   const [, folder, name] = /^(.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+))/.exec(id) ?? []
   if (folder !== undefined) packages.set(name, folder)
 }
@@ -89,4 +102,4 @@ const texts = [...packages]
     if (file === undefined) throw new Error(`bundling: ${name} has no licence file`)
     return `${name}\n\n${readFileSync(`${folder}/${file}`, 'utf8').trim()}\n`
   })
-writeFileSync(at('dist/licenses.txt'), texts.join('\n----\n\n'))
+place('dist/licenses.txt', texts.join('\n----\n\n'))

@@ -19,7 +19,8 @@ interface Flags {
   layout: string
 }
 
-const addresses = 'dir:PATH, oci://HOST/REPOSITORY or archivista+https://HOST; user and password from INTOTO_STORE_USER and INTOTO_STORE_PASSWORD'
+const addresses =
+  'dir:PATH, oci://HOST/REPOSITORY or archivista+https://HOST; user and password from INTOTO_STORE_USER and INTOTO_STORE_PASSWORD'
 
 /** `intoto evidence push`. */
 export const push: CommandFile = {
@@ -49,7 +50,12 @@ export const push: CommandFile = {
 export const pull: CommandFile = {
   usage: 'FILE --store ADDRESS… [-d DIR]',
   summary: 'Fetches what stores have about a file. Nothing of it is believed: verify afterwards.',
-  examples: [['intoto evidence pull lib-1.0.0.tgz --store oci://registry.example/team/lib -d evidence', 'then: intoto verify lib-1.0.0.tgz -k alice.pub -l evidence/root.layout -d evidence']],
+  examples: [
+    [
+      'intoto evidence pull lib-1.0.0.tgz --store oci://registry.example/team/lib -d evidence',
+      'then: intoto verify lib-1.0.0.tgz -k alice.pub -l evidence/root.layout -d evidence',
+    ],
+  ],
   declare(command) {
     command
       .argument('<file>', 'what the evidence is about')
@@ -74,7 +80,13 @@ export const pull: CommandFile = {
 function put({ name, bytes }: EvidenceFile, folder: string): string {
   const path = join(folder, name)
   if (existsSync(path) && Buffer.compare(readMetadataFile(path), bytes) === 0) return path
-  if (existsSync(path)) throw new InTotoError({ code: 'E_IO', message: 'is there already, with other content than in the store', file: path, fix: 'pull into another folder with -d' })
+  if (existsSync(path))
+    throw new InTotoError({
+      code: 'E_IO',
+      message: 'is there already, with other content than in the store',
+      file: path,
+      fix: 'pull into another folder with -d',
+    })
   mkdirSync(dirname(path), { recursive: true })
   writeFileAtomic(path, bytes, { exclusive: true })
   return path
@@ -104,14 +116,21 @@ export async function pushEvidence(address: string, o: Push): Promise<void> {
 
 /** Links, the layout, and the Statements and bundles beside the file; each name once. */
 function evidenceOf({ file, folders, layout }: Push): EvidenceFile[] {
-  const paths = folders.flatMap((folder) => namesIn(folder).filter((name) => isLinkFileName(name) || name.endsWith('.intoto.jsonl')).map((name) => join(folder, name)))
-  const beside = namesIn(dirname(file)).filter((name) => name === `${basename(file)}.sigstore.json` || name === `${basename(file)}.intoto.jsonl`)
+  const paths = folders.flatMap((folder) =>
+    namesIn(folder)
+      .filter((name) => isLinkFileName(name) || name.endsWith('.intoto.jsonl'))
+      .map((name) => join(folder, name)),
+  )
+  const beside = namesIn(dirname(file)).filter(
+    (name) => name === `${basename(file)}.sigstore.json` || name === `${basename(file)}.intoto.jsonl`,
+  )
   const all = [...paths, ...beside.map((name) => join(dirname(file), name)), ...(existsSync(layout) ? [layout] : [])]
   const known = new Map<string, EvidenceFile>()
   for (const path of all) {
     const bytes = readMetadataFile(path)
     const other = known.get(basename(path))
-    if (other !== undefined && Buffer.compare(other.bytes, bytes) !== 0) throw misuse(`two different files are called ${basename(path)}`, 'name only one of their folders with -d')
+    if (other !== undefined && Buffer.compare(other.bytes, bytes) !== 0)
+      throw misuse(`two different files are called ${basename(path)}`, 'name only one of their folders with -d')
     known.set(basename(path), { name: basename(path), bytes })
   }
   return [...known.values()]

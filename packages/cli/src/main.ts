@@ -22,7 +22,10 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
   'record stop': ['end it: record its products, sign its link', async () => (await import('./record.ts')).stop],
   'record source': ['sign a link over the files that git tracks', async () => (await import('./record.ts')).source],
   pack: ['pack with the project’s own client, sign the link of that tarball', async () => (await import('./pack.ts')).packCommand],
-  publish: ['pack, verify and upload one and the same file, and look at what the registry serves', async () => (await import('./publish.ts')).publishCommand],
+  publish: [
+    'pack, verify and upload one and the same file, and look at what the registry serves',
+    async () => (await import('./publish.ts')).publishCommand,
+  ],
   'evidence push': ['put the evidence about a file into a store', async () => (await import('./evidence.ts')).push],
   'evidence pull': ['fetch the evidence about a file from a store', async () => (await import('./evidence.ts')).pull],
   postpack: ['sign the link of the package step, inside npm’s postpack', async () => (await import('./postpack.ts')).postpackCommand],

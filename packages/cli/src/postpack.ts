@@ -35,7 +35,10 @@ export const postpackCommand: CommandFile = {
     command
       .option('-n, --step-name <step>', 'step of the layout that this is evidence of', 'package')
       .option('-d, --metadata-directory <dir>', 'where the link goes (default: in-toto/ if it exists, else here)')
-      .option('--unproven', 'where the client gives no digest of what it uploads (pnpm, bun, yarn 1): sign what packs a second time, and say so')
+      .option(
+        '--unproven',
+        'where the client gives no digest of what it uploads (pnpm, bun, yarn 1): sign what packs a second time, and say so',
+      )
       .option('--allow-file <name...>', 'packed files that look like secrets and are none')
     declareSigner(command)
     declareFormat(command)
@@ -67,7 +70,10 @@ export const postpackCommand: CommandFile = {
       const quietly: Terminal = { ...call.terminal, out: call.terminal.err, print: (text) => call.terminal.note(text.trimEnd()) }
       const linkDir = flags.linkDir === undefined ? {} : { linkDir: [...new Set([...flags.linkDir, folder])] }
       const product = relative(process.cwd(), packed.tarball) || packed.tarball
-      const { report, context } = await reachVerdict({ ...flags, ...linkDir }, { command: 'postpack', products: [product], terminal: quietly })
+      const { report, context } = await reachVerdict(
+        { ...flags, ...linkDir },
+        { command: 'postpack', products: [product], terminal: quietly },
+      )
       await writeReport(report, { outputs: undefined, context, terminal: quietly })
       return report.ok ? exitCodes.ok : exitCodes.refused
     } finally {

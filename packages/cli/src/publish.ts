@@ -73,7 +73,11 @@ export const publishCommand: CommandFile = {
         terminal,
         ...(link === undefined ? {} : { links: (found) => withLink(found, link) }),
       })
-      await writeReport(verdict.report, { outputs: undefined, context: { ...verdict.context, products: [basename(upload.path)] }, terminal })
+      await writeReport(verdict.report, {
+        outputs: undefined,
+        context: { ...verdict.context, products: [basename(upload.path)] },
+        terminal,
+      })
       if (!verdict.report.ok || verdict.report.partial !== undefined) return refused(verdict.report.ok, terminal)
       const plan = await planOf(upload, args)
       if (flags.dryRun === true) {
@@ -86,7 +90,12 @@ export const publishCommand: CommandFile = {
       await send(plan, upload)
       const code = await compare(plan, { upload, patience, terminal: call.terminal })
       for (const address of code === exitCodes.ok ? (store ?? []) : []) {
-        await pushEvidence(address, { file: upload.path, folders: [...new Set([...(flags.linkDir ?? [folder])])], layout: flags.layout, terminal })
+        await pushEvidence(address, {
+          file: upload.path,
+          folders: [...new Set([...(flags.linkDir ?? [folder])])],
+          layout: flags.layout,
+          terminal,
+        })
       }
       return code
     } finally {
@@ -110,12 +119,15 @@ interface Upload {
 /** The words before and after `--`: a tarball can only come first. */
 function wordsOf(words: readonly string[], flags: Flags): { file?: string; args: string[] } {
   const swallowed = flags.verificationKeys?.find((path) => /\.(?:tgz|tar\.gz)$/.test(path))
-  if (swallowed !== undefined) throw misuse(`publish: -k takes all words up to the next flag, and "${swallowed}" is no key`, `intoto publish ${swallowed} -k KEY`)
+  if (swallowed !== undefined)
+    throw misuse(`publish: -k takes all words up to the next flag, and "${swallowed}" is no key`, `intoto publish ${swallowed} -k KEY`)
   const [first, ...rest] = words
   const isFile = first !== undefined && /\.(?:tgz|tar\.gz)$/.test(first)
-  if (first !== undefined && !isFile && !first.startsWith('-')) throw misuse(`publish: "${first}" is no tarball`, 'name a .tgz, or none: the project here is packed')
+  if (first !== undefined && !isFile && !first.startsWith('-'))
+    throw misuse(`publish: "${first}" is no tarball`, 'name a .tgz, or none: the project here is packed')
   const args = isFile ? rest : [...words]
-  if (args.some((word) => /^--dry-run(?:=|$)/.test(word))) throw misuse('publish: --dry-run stands after --, where it is the client’s', 'intoto publish --dry-run …')
+  if (args.some((word) => /^--dry-run(?:=|$)/.test(word)))
+    throw misuse('publish: --dry-run stands after --, where it is the client’s', 'intoto publish --dry-run …')
   if (flags.through !== undefined) throw misuse('publish: --through leaves steps unverified', 'verify the whole layout')
   return isFile ? { file: first, args } : { args }
 }
@@ -130,7 +142,11 @@ async function packed(flags: Flags, terminal: Terminal): Promise<Upload> {
 async function given(file: string, flags: Flags): Promise<Upload> {
   const bytes = readMetadataFile(file, { limit: 1024 ** 3 })
   const tarball = await readTarball(bytes, { what: file })
-  const client = await findClient({ folder: process.cwd(), env: process.env, ...(flags.client === undefined ? {} : { given: flags.client }) })
+  const client = await findClient({
+    folder: process.cwd(),
+    env: process.env,
+    ...(flags.client === undefined ? {} : { given: flags.client }),
+  })
   const place = privateFolder()
   const path = join(place.path, basename(file))
   writeFileAtomic(path, bytes, { mode: 0o400 })
@@ -153,7 +169,11 @@ async function planOf(upload: Upload, args: readonly string[]): Promise<Plan> {
   if (typeof name !== 'string' || typeof version !== 'string')
     throw new InTotoError({ code: 'E_FORMAT', message: 'package.json in the tarball has no name and version', fix: 'give it both' })
   if (manifest['private'] === true)
-    throw new InTotoError({ code: 'E_CONFIG', message: `${name} is private: clients refuse to publish it`, fix: 'remove "private" from package.json' })
+    throw new InTotoError({
+      code: 'E_CONFIG',
+      message: `${name} is private: clients refuse to publish it`,
+      fix: 'remove "private" from package.json',
+    })
   const registry = await findRegistry({
     folder: process.cwd(),
     env: process.env,
@@ -162,12 +182,17 @@ async function planOf(upload: Upload, args: readonly string[]): Promise<Plan> {
     publishConfig: manifest['publishConfig'],
     args,
   })
-  const more = upload.provenance === undefined || upload.client.name === 'bun' || upload.client.name === 'pnpm' ? [] : ['--provenance-file', upload.provenance]
+  const more =
+    upload.provenance === undefined || upload.client.name === 'bun' || upload.client.name === 'pnpm'
+      ? []
+      : ['--provenance-file', upload.provenance]
   return { name, version, registry, command: uploadCommand(upload.client, upload.path, [...more, ...args]) }
 }
 
 function planText(plan: Plan, { tarball, path }: Upload): string {
-  const words = plan.command.map((word) => (word === path ? basename(path) : word === process.execPath ? 'node' : basename(word) === 'npm-cli.js' ? 'npm' : word))
+  const words = plan.command.map((word) =>
+    word === path ? basename(path) : word === process.execPath ? 'node' : basename(word) === 'npm-cli.js' ? 'npm' : word,
+  )
   return `[in-toto] ${escape(`${plan.name}@${plan.version}`)}  ${tarball.integrity}\n[in-toto] to ${escape(plan.registry.registry)} by: ${escape(words.join(' '))}`
 }
 
@@ -176,7 +201,12 @@ async function send(plan: Plan, { path, tarball }: Upload): Promise<void> {
   refuseSwapped(path, tarball.sha256)
   const { code } = await runClient(plan.command, { cwd: process.cwd(), env: process.env })
   if (code === 0) return
-  throw new InTotoError({ code: 'E_PRODUCT', message: `the upload ended with exit code ${code}`, file: basename(path), fix: 'see what the client said above' })
+  throw new InTotoError({
+    code: 'E_PRODUCT',
+    message: `the upload ended with exit code ${code}`,
+    file: basename(path),
+    fix: 'see what the client said above',
+  })
 }
 
 /** What the registry serves now, against what was verified. */

@@ -104,7 +104,10 @@ export function withLink(found: LinkSource, link: Metadata<Link>): LinkSource {
   const own = { file: linkFileName(name, keyid), read: async () => encodeMetadata(link) }
   return {
     get: async (step, id) => (step === name && id.slice(0, 8) === keyid.slice(0, 8) ? [own] : found.get(step, id)),
-    list: async (step) => [...(step === name ? [own] : []), ...(await found.list(step)).filter(({ file }) => step !== name || basename(file) !== own.file)],
+    list: async (step) => [
+      ...(step === name ? [own] : []),
+      ...(await found.list(step)).filter(({ file }) => step !== name || basename(file) !== own.file),
+    ],
     within: (step, id) => found.within(step, id),
   }
 }

@@ -45,8 +45,10 @@ export async function localProducts(given: readonly string[], registry: string |
 async function fetchProduct(words: string, given: string | undefined): Promise<LocalProduct> {
   const at = words.lastIndexOf('@')
   const [name, version] = [words.slice(0, at), words.slice(at + 1)]
-  if (at < 1 || version === '' || !/^(?:@[\w.~-]+\/)?[\w.~-]+$/.test(name)) throw misuse(`"npm:${words}" names no package and version`, 'npm:NAME@VERSION')
-  const args = given === undefined ? [] : ['--registry', given, ...(name.startsWith('@') ? [`--${name.split('/', 1)[0]}:registry`, given] : [])]
+  if (at < 1 || version === '' || !/^(?:@[\w.~-]+\/)?[\w.~-]+$/.test(name))
+    throw misuse(`"npm:${words}" names no package and version`, 'npm:NAME@VERSION')
+  const args =
+    given === undefined ? [] : ['--registry', given, ...(name.startsWith('@') ? [`--${name.split('/', 1)[0]}:registry`, given] : [])]
   const access = await findRegistry({ folder: process.cwd(), env: process.env, name, args })
   const served = await fetchPublished({ ...access, name, version })
   const path = join(privateFolder().path, `${name.replace(/^@/, '').replace('/', '-')}-${served.version.replace(/[^\w.+-]/g, '_')}.tgz`)

@@ -4,7 +4,18 @@
  */
 import { statSync } from 'node:fs'
 import { type Command, Option } from 'commander'
-import { defaultLimits, emptyRecord, type Inspect, judge, type Layout, type Limits, type Link, type LinkSource, type Metadata, type Report } from 'intoto'
+import {
+  defaultLimits,
+  emptyRecord,
+  type Inspect,
+  judge,
+  type Layout,
+  type Limits,
+  type Link,
+  type LinkSource,
+  type Metadata,
+  type Report,
+} from 'intoto'
 import { inspectIn, linkDirectory } from 'intoto/node'
 import { misuse } from './failure.ts'
 import type { Context } from './formats/format.ts'
@@ -78,10 +89,7 @@ export interface VerdictCall {
  * Reads what the flags name and judges it.
  * @throws InTotoError: E_CONFIG, E_IO, E_KEY, E_FORMAT, E_LAYOUT_INVALID where there is nothing to judge, or nothing to judge it by
  */
-export async function reachVerdict(
-  flags: VerdictFlags,
-  o: VerdictCall,
-): Promise<Verdict> {
+export async function reachVerdict(flags: VerdictFlags, o: VerdictCall): Promise<Verdict> {
   refuseGpg(flags)
   const keys = await readOwners(requireKeys(flags.verificationKeys, o.command), o)
   const limits = limitsOf(flags.limit)
@@ -155,7 +163,8 @@ async function pulledFolders(flags: VerdictFlags, products: readonly LocalProduc
   const folders: string[] = []
   for (const store of flags.store ?? []) {
     const files = products.filter(({ path }) => !isFolder(path))
-    if (files.length === 0) throw misuse('--store: evidence is found by the digest of a file, and no file is judged', 'name the file: x.tgz, npm:NAME@VERSION')
+    if (files.length === 0)
+      throw misuse('--store: evidence is found by the digest of a file, and no file is judged', 'name the file: x.tgz, npm:NAME@VERSION')
     for (const { path } of files) folders.push(await pullEvidence(store, path, terminal))
   }
   return folders
