@@ -199,13 +199,14 @@ describe('evidence that is not what it seems', () => {
 
   test('a Statement stands for a link only when it is asked for, and the answer says so', async () => {
     const attested = copyOf(chain)
-    const file = join(attested.root, 'in-toto', nameOf(attested, 'test'))
-    const signer = await importSigner(readFileSync(join(attested.keys, 'alice'), 'utf8'))
-    const statement = toStatement(decodeMetadata(readFileSync(file)).payload as Link)
-    writeFileSync(file.replace(/\.link$/, '.intoto.jsonl'), encodeMetadata(await sign(statement, [signer])))
-    rmSync(file)
-    refusal(attested)
-    expect(mustRun(['verify', 'dist', ...key, '--statements'], attested.call).out).toContain('note    --statements')
+    const name = readdirSync(join(attested.root, 'dist')).find((entry) => entry.endsWith('.link')) ?? ''
+    const signer = await importSigner(readFileSync(join(attested.keys, 'ci'), 'utf8'))
+    const statement = toStatement(decodeMetadata(readFileSync(join(attested.root, 'dist', name))).payload as Link)
+    writeFileSync(join(attested.root, 'in-toto', name.replace(/\.link$/, '.intoto.jsonl')), encodeMetadata(await sign(statement, [signer])))
+    rmSync(join(attested.root, 'dist', name))
+    const partial = [...key, '--through', 'build']
+    refusal(attested, ['--through', 'build'])
+    expect(mustRun(['verify', ...partial, '--statements'], attested.call).out).toContain('note    --statements')
   })
 
   test('a link of one step under the name of another is none', () => {
@@ -242,7 +243,7 @@ describe('an inspection', () => {
     expect(readdirSync(inspected.root)).not.toContain('package')
     const other = intoto(['verify', 'dist', ...key, ...layout], inspected.call)
     expect(other.code).toBe(1)
-    expect(problems(other.out)[0]).toMatch(/^E_INSPECTION unpack {2}/)
+    expect(problems(other.out)[0]).toMatch(/^E_INSPECTION .*unpack/)
   })
 })
 
@@ -291,10 +292,10 @@ describe('postpack', () => {
     expect(outside.err).toMatch(/^E_CONFIG /)
   })
 
-  test('inside npm publish it refuses: there is no tarball to look at', () => {
+  test('inside a publish that gives no digest of what it uploads it refuses', () => {
     const env = { npm_lifecycle_event: 'postpack', npm_command: 'publish', npm_config_user_agent: 'npm/11.0.0 node/v20.19.0' }
     const ended = intoto(['postpack', '--signing-key', '../keys/ci'], { ...chain.call, env })
     expect(ended.code).not.toBe(0)
-    expect(ended.err).toMatch(/npm publish/)
+    expect(ended.err).toMatch(/^E_CONFIG /)
   })
 })
