@@ -28,6 +28,7 @@ export interface PlanFlags {
   dist?: string
   main?: string
   tarball?: string
+  client?: 'npm' | 'pnpm' | 'yarn' | 'bun'
   install?: boolean
   /** False under --no-test. */
   test: boolean
@@ -63,6 +64,7 @@ export function declarePlan(command: Command): void {
       'preset: a file that every build makes (default: "main" of package.json, else dist/index.js or dist/index.html)',
     )
     .option('--tarball <file>', 'preset npm: name of the tarball; adds an inspection that unpacks it')
+    .addOption(new Option('--client <name>', 'preset npm: who packs (default: npm)').choices(['npm', 'pnpm', 'yarn', 'bun']))
     .option('--install', 'preset: bind node_modules to a step "install"')
     .option('--no-test', 'preset: leave out the step "test"')
 }
@@ -144,7 +146,11 @@ function presetLayout(flags: PlanFlags, people: Functionaries, expires: string):
   const layout =
     flags.preset === 'webapp'
       ? webappLayout(preset)
-      : npmLayout({ ...preset, ...(flags.tarball === undefined ? {} : { tarball: flags.tarball }) })
+      : npmLayout({
+          ...preset,
+          ...(flags.tarball === undefined ? {} : { tarball: flags.tarball }),
+          ...(flags.client === undefined ? {} : { client: flags.client }),
+        })
   refuseStrangers('--step', [...commands.keys()], layout)
   return flags.readme === undefined ? layout : changed(layout, { readme: [flags.readme, layout.readme].join('\n') })
 }

@@ -123,6 +123,8 @@ export interface WebappPreset {
 export interface NpmPreset extends WebappPreset {
   /** Name of the packed file (`app-1.0.0.tgz`): adds the inspection that unpacks it and looks inside. */
   tarball?: string
+  /** Who packs; `npm` unless given. pnpm, Yarn 4 and bun rewrite package.json, which is then a product of the package step. */
+  client?: 'npm' | 'pnpm' | 'yarn' | 'bun'
 }
 
 /** Layout of a web application: source, build, test. */
@@ -138,11 +140,12 @@ export function webappLayout(preset: WebappPreset): Layout {
 export function npmLayout(preset: NpmPreset): Layout {
   const { dist, main } = folders(preset, 'index.js')
   const builds = stepOf(preset, 'build').functionaries.map((name) => linkFileName('build', preset.functionaries[name]!.keyid))
+  const rewrites = preset.client !== undefined && preset.client !== 'npm'
   const pack: StepInit = {
-    command: ['npm', 'pack'],
+    command: [preset.client ?? 'npm', 'pack'],
     ...stepOf(preset, 'package'),
     materials: checkedMaterials(dist, builds),
-    products: ['CREATE *.tgz', 'DISALLOW *'],
+    products: ['CREATE *.tgz', ...(rewrites ? ['CREATE package/package.json'] : []), 'DISALLOW *'],
   }
   const unpack = (tarball: string): InspectionInit => ({
     name: 'unpack',
@@ -154,6 +157,7 @@ export function npmLayout(preset: NpmPreset): Layout {
       'MATCH *.tgz WITH PRODUCTS FROM package',
       text('MATCH', `${dist}/*`, 'IN', 'package', 'WITH', 'PRODUCTS', 'FROM', 'build'),
       ...builds.map((link) => text('ALLOW', `package/${dist}/${link}`)),
+      ...(rewrites ? ['MATCH package/package.json WITH PRODUCTS FROM package'] : []),
       'MATCH * IN package WITH PRODUCTS FROM source',
       'DISALLOW *',
     ],
