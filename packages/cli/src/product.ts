@@ -4,15 +4,7 @@
  */
 import { existsSync, readFileSync, statSync, type Stats } from 'node:fs'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
-import {
-  type Artifacts,
-  decodeMetadata,
-  isLink,
-  isLinkFileName,
-  type Layout,
-  type LinkSource,
-  type ProductEvidence,
-} from 'intoto'
+import { type Artifacts, decodeMetadata, isLink, isLinkFileName, type Layout, type LinkSource, type ProductEvidence } from 'intoto'
 import { recordArtifacts } from 'intoto/node'
 import { misuse } from './failure.ts'
 

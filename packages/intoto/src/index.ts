@@ -8,20 +8,61 @@ export { isLayout, parseExpires, parseLayout, type Inspection, type Layout, type
 export { createLink, isLink, isLinkFileName, linkFileName, parseLink, statementFileNames, type Link, type LinkInit } from './model/link.ts'
 export { substituteParameters, type Parameters } from './model/parameter.ts'
 export { compilePattern, matchPattern } from './model/pattern.ts'
-export { formatRule, parseRule, parseRuleText, ruleTokens, type ArtifactRule, type MatchRule, type PatternRule, type RequireRule } from './model/rule.ts'
+export {
+  formatRule,
+  parseRule,
+  parseRuleText,
+  ruleTokens,
+  type ArtifactRule,
+  type MatchRule,
+  type PatternRule,
+  type RequireRule,
+} from './model/rule.ts'
 export type { Inspect, InspectContext, ProductEvidence, VerifyOptions } from './verify/options.ts'
-export { VerificationError, type LayoutReport, type LinkReport, type ProductReport, type Report, type RuleReport, type StepReport, type Who } from './verify/report.ts'
+export {
+  VerificationError,
+  type LayoutReport,
+  type LinkReport,
+  type ProductReport,
+  type Report,
+  type RuleReport,
+  type StepReport,
+  type Who,
+} from './verify/report.ts'
 export { memoryLinks, type LinkFile, type LinkSource } from './verify/source.ts'
 export { fromBase64, fromHex, fromUtf8, toBase64, toHex, utf8 } from './encoding/bytes.ts'
 export { canonicalJson } from './encoding/canonical.ts'
 export { defaultLimits, emptyRecord, parseJson, stringifyJson, type JsonObject, type JsonValue, type Limits } from './encoding/json.ts'
 export { importKey, keyidFor, keyids, keyMaterial, sameKey, toLayoutKey, verifySignature, type Key } from './keys/key.ts'
-export { generateKeyPair, importSigner, importSignerSync, type KeyOptions, type KeyPairType, type Signer, type SignerOptions } from './keys/signer.ts'
+export {
+  generateKeyPair,
+  importSigner,
+  importSignerSync,
+  type KeyOptions,
+  type KeyPairType,
+  type Signer,
+  type SignerOptions,
+} from './keys/signer.ts'
 export { addSignature, decodeMetadata, encodeMetadata, hasSignature, sign, signersOf, signSync } from './metadata/metadata.ts'
 export type { DecodeOptions, Metadata, Payload, SignOptions } from './metadata/metadata.ts'
 export type { Signature } from './metadata/signature.ts'
-export { isStatement, matchDigestSet, parseStatement, statementType, type DigestSet, type ResourceDescriptor, type Statement } from './model/statement.ts'
-export { fromStatement, linkPredicateType, provenancePredicateType, toProvenance, toStatement, type ProvenanceOptions } from './model/predicate.ts'
+export {
+  isStatement,
+  matchDigestSet,
+  parseStatement,
+  statementType,
+  type DigestSet,
+  type ResourceDescriptor,
+  type Statement,
+} from './model/statement.ts'
+export {
+  fromStatement,
+  linkPredicateType,
+  provenancePredicateType,
+  toProvenance,
+  toStatement,
+  type ProvenanceOptions,
+} from './model/predicate.ts'
 export { lintLayout, type LintOptions } from './model/lint.ts'
 export { judge, verify } from './verify/verify.ts'
 export { defineLayout, functionaryNames, npmLayout, webappLayout } from './model/preset.ts'

@@ -59,7 +59,17 @@ export {
   runClient,
   uploadCommand,
 } from './publish/index.ts'
-export type { Client, ClientName, ClientSearch, Manifest, PrivateTarball, Published, RegistryAccess, RegistryQuery, RegistrySearch } from './publish/index.ts'
+export type {
+  Client,
+  ClientName,
+  ClientSearch,
+  Manifest,
+  PrivateTarball,
+  Published,
+  RegistryAccess,
+  RegistryQuery,
+  RegistrySearch,
+} from './publish/index.ts'
 export { refuseSecrets, type SecretOptions } from './secret.ts'
 export { isSafeName, openStore } from './store/index.ts'
 export type {

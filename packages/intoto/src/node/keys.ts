@@ -45,9 +45,6 @@ export interface FoundSigner {
 /** A key file is small; anything larger is not one. */
 const keyLimit = 1024 * 1024
 
-/** Names of variables that hold secrets: read once, then gone from the environment, and never handed to a child process. */
-export const secretVariables: readonly string[] = ['INTOTO_KEY', 'INTOTO_PASSWORD']
-
 /** Values taken out of an environment, for the next build of the same process. */
 const taken = new WeakMap<object, Map<string, string>>()
 
@@ -113,8 +110,13 @@ function configurationFolder(env: NodeJS.ProcessEnv): string {
   return folder !== undefined && isAbsolute(folder) ? folder : join(env['HOME'] ?? homedir(), '.config')
 }
 
+/** A configuration folder that can't be read holds no key for us. */
 function isThere(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+  try {
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
 }
 
 /** An empty variable counts as absent: build machines set it so where a secret is not available. */
@@ -180,7 +182,12 @@ function fromFile(ref: string, warn: LoadOptions['warn']): string {
 }
 
 function filePath(ref: string): string {
-  return ref.startsWith('file://') ? fileURLToPath(ref) : ref.slice('file:'.length)
+  if (!ref.startsWith('file://')) return ref.slice('file:'.length)
+  try {
+    return fileURLToPath(ref)
+  } catch (cause) {
+    throw new InTotoError({ code: 'E_KEY', message: `${printable(ref)} is no file URL`, fix: 'name the key file by its path' }, { cause })
+  }
 }
 
 function textOf(path: string, what: string): string {
