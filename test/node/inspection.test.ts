@@ -1,12 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Inspection, Link } from 'intoto'
 import { inspectIn, type InspectOptions } from 'intoto/node'
-import { folder, problemOf, script } from './place.ts'
+import { folder, problemOf, replaceFs, runScript, script, systemError } from './place.ts'
 
 const posix = process.platform !== 'win32'
 const sha256 = (content: string): string => createHash('sha256').update(content).digest('hex')
@@ -20,8 +20,18 @@ const inspection = (run: string[]): Inspection => ({
 const js = (code: string, ...args: string[]): Inspection => inspection([process.execPath, '-e', code, ...args])
 const closers: (() => void)[] = []
 
+/** A place for private folders that no other test uses. */
+const temporary = folder()
+const usual = process.env['TMPDIR']
+
+beforeAll(() => {
+  process.env['TMPDIR'] = temporary
+})
+
 afterAll(() => {
   for (const close of closers) close()
+  if (usual === undefined) delete process.env['TMPDIR']
+  else process.env['TMPDIR'] = usual
 })
 
 async function inspect(at: string, what: Inspection, o: InspectOptions & { linkFiles?: string[] } = {}): Promise<Link> {
@@ -181,6 +191,43 @@ describe('inspectIn', () => {
     await problemOf(() => inspect(join(at, 'absent'), js('')), 'E_INSPECTION')
     await problemOf(() => inspect(at, js(''), { product: { path: join(at, 'absent') } }), 'E_INSPECTION')
     await problemOf(() => inspect(folder({ a: '', b: '' }), js(''), { limit: 1 }), 'E_INSPECTION')
+  })
+
+  it('lets a caller answer a command in the private folder of a product, and nowhere else', async () => {
+    const at = folder({ 'x.tgz': 'tgz' })
+    const asked: string[][] = []
+    const answer = async (command: readonly string[], place: string): Promise<boolean> => {
+      asked.push([...command])
+      if (command[0] === 'unpack') writeFileSync(join(place, 'unpacked'), 'u')
+      return command[0] === 'unpack'
+    }
+    const product = { path: join(at, 'x.tgz') }
+    const link = await inspect(at, inspection(['unpack', 'x.tgz']), { product, answer })
+    expect(Object.keys(link.materials)).toEqual(['x.tgz'])
+    expect(Object.keys(link.products)).toEqual(['unpacked', 'x.tgz'])
+    expect([link.command, link.byproducts['return-value']]).toEqual([['unpack', 'x.tgz'], 0])
+    expect((await inspect(at, js('console.log(1)'), { product, answer })).byproducts['stdout']).toBe('1\n')
+    await problemOf(() => inspect(at, inspection(['unpack', 'x.tgz']), { answer }), 'E_INSPECTION')
+    expect(asked).toHaveLength(2)
+    expect(readdirSync(at)).toEqual(['x.tgz'])
+  })
+
+  it('says so when its folder is gone, or the disk fails', async () => {
+    const at = folder({ 'gone/x': '', kept: '' })
+    const code = `fs.rmSync(process.cwd(), { recursive: true })
+      for (const o of [{}, { product: { path: '.' } }]) try { await n.inspectIn('.', o)({ name: 'i', run: ['x'] }, { linkFiles: ['a'] }) } catch (error) { console.log(error.code) }
+      try { await n.recordSource({ cwd: '.' }) } catch (error) { console.log(error.name) }`
+    expect(runScript(code, { cwd: join(at, 'gone') })).toEqual({
+      status: 0,
+      stdout: 'E_INSPECTION\nE_INSPECTION\nInTotoError\n',
+      stderr: '',
+    })
+    replaceFs('copyFileSync', () => () => {
+      throw systemError('ENOSPC')
+    })
+    const before = privateFolders()
+    expect((await problemOf(() => inspect(at, js(''), { product: { path: at } }), 'E_INSPECTION')).message).toContain('no space')
+    expect(privateFolders()).toEqual(before)
   })
 
   it.skipIf(!posix)('keeps the mode of files that it copies, so that a product can be run', async () => {

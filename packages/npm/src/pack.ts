@@ -155,8 +155,17 @@ function packedPath(file: PackedFile): string {
 
 /** Real paths on both sides, so that a base that is reached through a link gives the same names. */
 function materialName(file: PackedFile, o: PackOptions): string {
-  const folder = relative(realpathSync(o.base ?? o.folder), realpathSync(o.folder))
+  const folder = relative(realPath(o.base ?? o.folder), realPath(o.folder))
   return artifactName(join(folder, packedPath(file)), sep)
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch (cause) {
+    const fix = 'name the folder of package.json, and a folder above it as the base'
+    throw new InTotoError({ code: 'E_IO', message: `cannot find the folder ${printable(path)}`, file: path, fix }, { cause })
+  }
 }
 
 /** What is on disk is what the steps before have seen; a tarball that holds anything else was made from other files. */

@@ -86,8 +86,19 @@ export function unpackTarball(tarball: Tarball, folder: string): void {
   }
   for (const file of tarball.files) {
     const path = join(folder, file.name)
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     writeFileAtomic(path, file.bytes, { exclusive: true, mode: file.executable ? 0o755 : 0o644 })
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true })
+  } catch (cause) {
+    throw new InTotoError(
+      { code: 'E_IO', message: `cannot make the folder ${printable(path)}`, file: path, fix: 'unpack into a folder that can be written' },
+      { cause },
+    )
   }
 }
 

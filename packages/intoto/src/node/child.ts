@@ -81,13 +81,16 @@ export async function runCommand(command: readonly string[], o: ChildOptions): P
   const [program = '', ...rest] = command
   // A group of its own can be ended as a whole. With a terminal the command stays in ours, where Ctrl-C reaches it and it can ask for passwords.
   const detached = process.platform !== 'win32' && (o.streams === 'keep' || !process.stdin.isTTY)
-  const child = start(program, rest, { ...o, detached })
-  const stop = new Stopper(child, detached)
-  const kept = [new Keeper(o.keep ?? defaultKeep), new Keeper(o.keep ?? defaultKeep)] as const
-  if (child.stdout !== null) copy(child.stdout, kept[0], o.streams === 'copy' ? process.stdout : undefined)
-  if (child.stderr !== null) copy(child.stderr, kept[1], o.streams === 'copy' ? process.stderr : undefined)
-  const timer = o.timeout === undefined ? undefined : setTimeout(() => stop.timeOut(), Math.min(o.timeout, longestTimer))
+  // Before the command starts: a signal in between would end us and leave it behind.
+  const stop = new Stopper(detached)
+  let timer: NodeJS.Timeout | undefined
   try {
+    const child = start(program, rest, { ...o, detached })
+    stop.child = child
+    const kept = [new Keeper(o.keep ?? defaultKeep), new Keeper(o.keep ?? defaultKeep)] as const
+    if (child.stdout !== null) copy(child.stdout, kept[0], o.streams === 'copy' ? process.stdout : undefined)
+    if (child.stderr !== null) copy(child.stderr, kept[1], o.streams === 'copy' ? process.stderr : undefined)
+    if (o.timeout !== undefined) timer = setTimeout(() => stop.timeOut(), Math.min(o.timeout, longestTimer))
     const [code, signal] = await ended(child, program)
     if (o.endGroup || stop.interrupted !== undefined || stop.timedOut) await stop.endGroup()
     await drained(child)
@@ -167,13 +170,12 @@ function copy(from: Readable, kept: Keeper, to: Writable | undefined): void {
 class Stopper {
   interrupted: NodeJS.Signals | undefined
   timedOut = false
-  readonly #child: ChildProcess
+  child: ChildProcess | undefined
   readonly #isGroup: boolean
   readonly #timers: NodeJS.Timeout[] = []
   readonly #onSignal = (signal: NodeJS.Signals): void => this.#interrupt(signal)
 
-  constructor(child: ChildProcess, isGroup: boolean) {
-    this.#child = child
+  constructor(isGroup: boolean) {
     this.#isGroup = isGroup
     for (const signal of passedOn) process.on(signal, this.#onSignal)
   }
@@ -213,12 +215,12 @@ class Stopper {
 
   /** False when nobody is left to receive it. */
   #send(signal: NodeJS.Signals): boolean {
-    const id = this.#child.pid
+    const id = this.child?.pid
     if (id === undefined) return false
     if (process.platform === 'win32')
       return spawnSync('taskkill', ['/pid', String(id), '/t', '/f'], { stdio: 'ignore', windowsHide: true }).status === 0
     try {
-      return this.#isGroup ? process.kill(-id, signal) : this.#child.kill(signal)
+      return this.#isGroup ? process.kill(-id, signal) : process.kill(id, signal)
     } catch {
       return false
     }

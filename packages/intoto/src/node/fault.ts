@@ -2,6 +2,7 @@
  * Turns what the operating system says into a problem that a person can act on. Every module of this folder throws through here; nothing in
  * here touches a disk, and no message holds more of a file than its path.
  */
+import { resolve } from 'node:path'
 import { InTotoError, type ProblemCode } from '../errors.ts'
 
 /** Reason and advice for each error number that a careless disk, user or attacker can bring about. */
@@ -56,6 +57,18 @@ export function fault(error: unknown, attempt: Attempt): InTotoError {
   const what = attempt.what === undefined ? '' : `${attempt.what} `
   const message = `cannot ${attempt.verb} ${what}${printable(attempt.path)}: ${reason}`
   return new InTotoError({ code: attempt.code ?? 'E_IO', message, file: attempt.path, fix }, { cause: error })
+}
+
+/**
+ * An absolute path.
+ * @throws InTotoError E_IO: the path is relative and the working directory is gone
+ */
+export function absolute(path: string): string {
+  try {
+    return resolve(path)
+  } catch (error) {
+    throw fault(error, { verb: 'find', path, what: 'the working directory of' })
+  }
 }
 
 /** Blocks this thread: recording is synchronous, so that it works inside a process that is about to exit. */

@@ -4,15 +4,15 @@
  */
 import { copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path'
+import { basename, dirname, isAbsolute, join, sep } from 'node:path'
 import { emptyRecord } from '../encoding/json.ts'
 import { InTotoError, type ProblemInit } from '../errors.ts'
 import { artifactName, type Artifacts, type DigestMap } from '../model/artifact.ts'
 import type { Inspection } from '../model/layout.ts'
 import { createLink, type Link } from '../model/link.ts'
 import type { Inspect } from '../verify/options.ts'
-import { runCommand, type ChildResult } from './child.ts'
-import { printable } from './fault.ts'
+import { InterruptedError, runCommand, type ChildResult } from './child.ts'
+import { absolute, fault, printable } from './fault.ts'
 import { readDigests } from './hash.ts'
 import { byproductsOf } from './run.ts'
 import { walk, walkPath, type Found, type WalkOptions } from './walk.ts'
@@ -56,15 +56,13 @@ const defaultTimeout = 10 * 60 * 1000
 export function inspectIn(folder: string, o: InspectOptions = {}): Inspections {
   let place: string | undefined
   const close = (): void => {
-    process.off('exit', close)
-    if (place !== undefined && o.product !== undefined) rmSync(place, { recursive: true, force: true })
+    if (place !== undefined) removePrivate(place)
     place = undefined
   }
   const inspect: Inspect = async (inspection, { linkFiles }) => {
     const links = new Set(linkFiles.map(realPath))
     try {
-      if (place === undefined && o.product !== undefined) process.once('exit', close)
-      place ??= o.product === undefined ? resolve(folder) : privateFolder([o.product].flat(), links, o)
+      place ??= o.product === undefined ? absolute(folder) : privateFolder([o.product].flat(), links, o)
       return await carryOut(inspection, place, { ...o, links })
     } catch (error) {
       throw failed(error, inspection)
@@ -112,18 +110,33 @@ function recordAll(place: string, o: WalkOptions & { links: ReadonlySet<string> 
 
 function privateFolder(products: readonly InspectedProduct[], links: ReadonlySet<string>, o: InspectOptions): string {
   const place = mkdtempSync(join(realpathSync(tmpdir()), 'intoto-inspection-'))
+  if (privateFolders.size === 0) process.once('exit', removeAll)
+  privateFolders.add(place)
   try {
     for (const product of products) for (const file of filesOf(product, o)) if (!links.has(realPath(file.path))) copy(file, place)
   } catch (error) {
-    rmSync(place, { recursive: true, force: true })
+    removePrivate(place)
     throw error
   }
   return place
 }
 
+/** Those of this process that are still there. */
+const privateFolders = new Set<string>()
+
+function removePrivate(place: string): void {
+  if (!privateFolders.delete(place)) return
+  if (privateFolders.size === 0) process.off('exit', removeAll)
+  rmSync(place, { recursive: true, force: true })
+}
+
+function removeAll(): void {
+  for (const place of privateFolders) removePrivate(place)
+}
+
 function filesOf(product: InspectedProduct, o: InspectOptions): Found[] {
-  const name = artifactName(product.name ?? basename(resolve(product.path)), sep)
-  if (isAbsolute(name) || name.startsWith('..')) {
+  const name = artifactName(product.name ?? basename(absolute(product.path)), sep)
+  if (isAbsolute(name) || /^\.\.(\/|$)/.test(name)) {
     const message = `the product ${printable(name)} is named outside of its base, so it can't be copied to a folder of its own`
     throw new InTotoError({ code: 'E_CONFIG', message, file: product.path, fix: 'name it relative to the base that the steps used' })
   }
@@ -161,9 +174,10 @@ function unfulfilled(inspection: Inspection, what: string, fix: string, evidence
 }
 
 /** Whatever kept an inspection from being carried out is a failed inspection. An interruption stays one. */
-function failed(error: unknown, inspection: Inspection): unknown {
-  if (!(error instanceof InTotoError) || error.code === 'E_INSPECTION' || error.name === 'InterruptedError') return error
-  const { message, fix, file } = error.problem
+function failed(error: unknown, inspection: Inspection): InTotoError {
+  const known = fault(error, { verb: 'prepare', path: inspection.name, what: 'inspection' })
+  if (known.code === 'E_INSPECTION' || known instanceof InterruptedError) return known
+  const { message, fix, file } = known.problem
   const init = {
     message: `inspection ${printable(inspection.name)}: ${message}`,
     step: inspection.name,
@@ -177,6 +191,6 @@ function realPath(path: string): string {
   try {
     return realpathSync(path)
   } catch {
-    return resolve(path)
+    return path
   }
 }

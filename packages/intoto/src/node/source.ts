@@ -3,15 +3,15 @@
  * next step reads, and says beside them which commit they were meant to be. It changes nothing in the repository.
  */
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
-import { lstatSync, statSync } from 'node:fs'
-import { join, relative, resolve, sep } from 'node:path'
+import { lstatSync, statSync, type Stats } from 'node:fs'
+import { join, relative, sep } from 'node:path'
 import { emptyRecord, type JsonValue } from '../encoding/json.ts'
 import { InTotoError, problem, type Problem } from '../errors.ts'
 import { artifactName } from '../model/artifact.ts'
 import { createLink, type Link } from '../model/link.ts'
 import { recordArtifacts } from './artifacts.ts'
 import { withoutSecrets } from './child.ts'
-import { errorNumber, printable } from './fault.ts'
+import { absolute, errorNumber, fault, printable } from './fault.ts'
 
 /** Which working tree is recorded, and how its files are named. */
 export interface SourceOptions {
@@ -39,9 +39,9 @@ export interface GitState {
  * @throws InTotoError E_CONFIG: no git, or no working tree; E_IO: a file that can't be read or a name that is not UTF-8
  */
 export async function recordSource(o: SourceOptions): Promise<Link> {
-  const base = resolve(o.base ?? o.cwd)
+  const base = absolute(o.base ?? o.cwd)
   const state = gitState(o.cwd) ?? notTracked(o.cwd)
-  const start = relative(base, resolve(o.cwd))
+  const start = relative(base, absolute(o.cwd))
   const names = trackedNames(o.cwd).filter((name) => isFile(join(o.cwd, name), o))
   const paths = names.map((name) => artifactName(join(start, name), sep))
   const products = await recordArtifacts(paths, { base, exclude: () => false })
@@ -88,9 +88,9 @@ function trackedNames(folder: string): string[] {
 
 /** A tracked path that was deleted is no product; the dirty flag says that something differs. */
 function isFile(path: string, o: SourceOptions): boolean {
-  const stats = lstatSync(path, { throwIfNoEntry: false })
+  const stats = look(lstatSync, path)
   if (stats === undefined || stats.isFile()) return stats !== undefined
-  const target = stats.isSymbolicLink() ? linkTarget(path) : undefined
+  const target = stats.isSymbolicLink() ? look(statSync, path) : undefined
   if (target?.isFile()) return true
   if (target?.isDirectory()) return false
   const what = stats.isSymbolicLink() ? 'is a link to nothing' : 'holds no files (a submodule that is not checked out?)'
@@ -101,12 +101,13 @@ function isFile(path: string, o: SourceOptions): boolean {
   return false
 }
 
-function linkTarget(path: string): ReturnType<typeof statSync> {
+/** What stands at a path, by either call; undefined where nothing does. */
+function look(call: typeof statSync, path: string): Stats | undefined {
   try {
-    return statSync(path, { throwIfNoEntry: false })
+    return call(path, { throwIfNoEntry: false })
   } catch (error) {
     if (errorNumber(error) === 'ELOOP') return undefined
-    throw error
+    throw fault(error, { verb: 'read', path })
   }
 }
 
