@@ -20,7 +20,7 @@ import { inspectIn, linkDirectory } from 'intoto/node'
 import { misuse } from './failure.ts'
 import type { Context } from './formats/format.ts'
 import { type Product, readProduct, scriptsOf } from './product.ts'
-import { type LocalProduct, localProducts, isTarball, pullEvidence, unpackAsTar, withTarball } from './tarball.ts'
+import type { LocalProduct } from './tarball.ts'
 import { declareGpg, type GpgFlags, refuseGpg } from './signing.ts'
 import type { Terminal } from './terminal.ts'
 import { keyNames, type NamedKey, readKeys, readLayout, requireKeys } from './trust.ts'
@@ -106,7 +106,7 @@ export async function reachVerdict(flags: VerdictFlags, o: VerdictCall): Promise
   for (const { path } of local) products.push(await readProduct(path, { layout: layout.payload, links, basePath: flags.basePath }))
   const inspect = flags.inspections ? inspectionsOf(products, flags) : undefined
   const now = givenTime(flags.at)
-  const trace = o.trace === true || o.terminal.verbose || local.some(({ path }) => isTarball(path))
+  const trace = o.trace === true || o.terminal.verbose || local.some(({ path }) => isPackage(path))
   const options = {
     keys: keys.map(({ key }) => key),
     links,
@@ -127,7 +127,9 @@ export async function reachVerdict(flags: VerdictFlags, o: VerdictCall): Promise
     if (products.length === 0) reports.push(await judge(layout, options))
     for (const [i, { evidence }] of products.entries()) {
       const report = await judge(layout, { ...options, product: evidence })
-      reports.push(await withTarball(report, { layout: layout.payload, product: local[i] as LocalProduct, artifacts: evidence.artifacts }))
+      const product = local[i] as LocalProduct
+      if (!isPackage(product.path)) reports.push(report)
+      else reports.push(await (await packages()).withTarball(report, { layout: layout.payload, product, artifacts: evidence.artifacts }))
     }
     const context = { version, folders, products: o.products, loosened: loosenedBy(flags), verbose: o.terminal.verbose }
     return { report: together(reports), layout, context }
@@ -158,6 +160,24 @@ function linkFolders(products: readonly string[]): string[] {
   return [...new Set([...usual, ...own].map((path) => path.replace(/(?<=.)\/+$/, '')))]
 }
 
+/** What is done for tarballs, registries and stores alone; most verdicts need none of it. */
+const packages = () => import('./tarball.ts')
+
+/** Whether this is a tarball, or a package of a registry. */
+function isPackage(product: string): boolean {
+  return product.startsWith('npm:') || /\.(?:tgz|tar\.gz)$/.test(product)
+}
+
+/** The products on disk. */
+async function localProducts(given: readonly string[], registry: string | undefined): Promise<LocalProduct[]> {
+  return given.some(isPackage) ? (await packages()).localProducts(given, registry) : given.map((path) => ({ path }))
+}
+
+/** Unpacks a tarball in place of `tar`, where an inspection asks for that. */
+async function unpack(command: readonly string[], folder: string): Promise<boolean> {
+  return command[0] === 'tar' && (await packages()).unpackAsTar(command, folder)
+}
+
 /** Folders with what stores have about the files that are judged. */
 async function pulledFolders(flags: VerdictFlags, products: readonly LocalProduct[], terminal: Terminal): Promise<string[]> {
   const folders: string[] = []
@@ -165,7 +185,7 @@ async function pulledFolders(flags: VerdictFlags, products: readonly LocalProduc
     const files = products.filter(({ path }) => !isFolder(path))
     if (files.length === 0)
       throw misuse('--store: evidence is found by the digest of a file, and no file is judged', 'name the file: x.tgz, npm:NAME@VERSION')
-    for (const { path } of files) folders.push(await pullEvidence(store, path, terminal))
+    for (const { path } of files) folders.push(await (await packages()).pullEvidence(store, path, terminal))
   }
   return folders
 }
@@ -174,7 +194,7 @@ async function pulledFolders(flags: VerdictFlags, products: readonly LocalProduc
 function inspectionsOf(products: readonly Product[], flags: VerdictFlags): { run: Inspect; close: () => void } {
   const timeout = flags.inspectionTimeout === undefined ? {} : { timeout: millisecondsOf('--inspection-timeout', flags.inspectionTimeout) }
   const inspected = products.map(({ given, evidence }) => ({ path: given, name: evidence.path }))
-  const inspect = inspectIn('.', { ...timeout, ...(products.length === 0 ? {} : { product: inspected, answer: unpackAsTar }) })
+  const inspect = inspectIn('.', { ...timeout, ...(products.length === 0 ? {} : { product: inspected, answer: unpack }) })
   const done = new Map<string, Promise<Link>>()
   const run: Inspect = (inspection, context) => {
     const key = JSON.stringify([inspection.name, inspection.run])
