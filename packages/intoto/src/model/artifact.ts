@@ -62,9 +62,9 @@ export function cleanName(name: string): string {
 /**
  * Pairs of names in one map that mean one file once they are cleaned: `foo` and `dir/../foo` let an evil file hide behind a good one
  * (CVE-2021-41087). URI names are compared both with and without their double slash, since in-toto-golang collapses it.
+ * @param names the artifacts' names, if they have been listed already
  */
-export function collisions(artifacts: Artifacts): [string, string][] {
-  const names = Object.keys(artifacts)
+export function collisions(artifacts: Artifacts, names: readonly string[] = Object.keys(artifacts)): [string, string][] {
   if (!names.some((name) => mayBeUnclean.test(name))) return []
   const seen = new Map<string, string>()
   const pairs: [string, string][] = []
@@ -78,8 +78,7 @@ export function collisions(artifacts: Artifacts): [string, string][] {
 }
 
 /** The same artifacts under clean names; the given object itself when nothing changes. Call `collisions` first. */
-export function cleanArtifacts(artifacts: Artifacts): Artifacts {
-  const names = Object.keys(artifacts)
+export function cleanArtifacts(artifacts: Artifacts, names: readonly string[]): Artifacts {
   if (!names.some((name) => cleanName(name) !== name)) return artifacts
   const clean = emptyRecord<DigestMap>()
   for (const name of names) clean[cleanName(name)] = artifacts[name]!

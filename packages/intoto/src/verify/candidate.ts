@@ -11,6 +11,7 @@ import { isLayout, type Layout, type Step } from '../model/layout.ts'
 import { isLink, linkFileName, type Link } from '../model/link.ts'
 import { fromStatement } from '../model/predicate.ts'
 import { describeSigners } from './actor.ts'
+import { namesOf } from './names.ts'
 import type { LinkReport } from './report.ts'
 import type { Candidate, Run } from './run.ts'
 import type { LinkFile, LinkSource } from './source.ts'
@@ -142,8 +143,8 @@ async function check(run: Run, step: Step, candidate: Candidate): Promise<Candid
   return {
     ...candidate,
     link: Object.assign(Object.create(null), link, {
-      materials: cleanArtifacts(link.materials),
-      products: cleanArtifacts(link.products),
+      materials: cleanArtifacts(link.materials, namesOf(link.materials)),
+      products: cleanArtifacts(link.products, namesOf(link.products)),
     }) as Link,
   }
 }
@@ -208,7 +209,7 @@ function nameFault(step: Step, { file, keyid }: Candidate, link: Link): ProblemI
 }
 
 function collisionFault(step: Step, { file }: Candidate, link: Link): ProblemInit | undefined {
-  const [pair] = [...collisions(link.materials), ...collisions(link.products)]
+  const [pair] = [...collisions(link.materials, namesOf(link.materials)), ...collisions(link.products, namesOf(link.products))]
   if (pair === undefined) return undefined
   const message = `${shown(file)}: "${shown(pair[0])}" and "${shown(pair[1])}" are one file under two names, so one could hide the other`
   return { code: 'E_FORMAT', step: step.name, file, message, fix: 'record the step again with plain relative names' }

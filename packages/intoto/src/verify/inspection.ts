@@ -4,6 +4,7 @@
  */
 import { InTotoError } from '../errors.ts'
 import { explainFailure } from './cause.ts'
+import { namesOf } from './names.ts'
 import { applyRules } from './rules.ts'
 import type { Run } from './run.ts'
 import { commandText, shown } from './text.ts'
@@ -20,8 +21,8 @@ export async function runInspections(run: Run): Promise<void> {
     try {
       const link = await run.session.options.inspect!(inspection, { linkFiles: [...run.session.files] })
       run.chain.set(inspection.name, { link, file: `inspection: ${commandText(inspection.run)}`, kind: 'inspection' })
-      report.materials = Object.keys(link.materials).length
-      report.products = Object.keys(link.products).length
+      report.materials = namesOf(link.materials).length
+      report.products = namesOf(link.products).length
       report.command = [...link.command]
     } catch (error) {
       if (!(error instanceof InTotoError)) throw error

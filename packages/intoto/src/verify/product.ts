@@ -8,6 +8,7 @@ import type { DigestMap } from '../model/artifact.ts'
 import { formatRule, parseRule } from '../model/rule.ts'
 import { matchDigestSet } from '../model/statement.ts'
 import { likelyScript } from './script.ts'
+import { namesOf } from './names.ts'
 import type { ProductEvidence } from './options.ts'
 import type { ProductReport } from './report.ts'
 import { covers, sourceName, type ChainLink } from './rules.ts'
@@ -45,7 +46,7 @@ function makersOf(run: Run, product: ProductEvidence): Map<string, ChainLink> {
   for (const { step } of run.steps) {
     const link = run.chain.get(step.name)!
     for (const name of makers.keys()) if (isDeleted(link, step, name)) makers.delete(name)
-    for (const name of Object.keys(link.link.products)) {
+    for (const name of namesOf(link.link.products)) {
       if (product.kind === 'folder' ? isBelow(product.path, name) : Object.hasOwn(product.artifacts, name)) makers.set(name, link)
     }
   }
@@ -58,13 +59,13 @@ function addByBaseName(run: Run, makers: Map<string, ChainLink>, name: string): 
   if (makers.has(name)) return
   for (const { step } of run.steps) {
     const link = run.chain.get(step.name)!
-    if (Object.keys(link.link.products).some((product) => baseName(product) === baseName(name))) makers.set(name, link)
+    if (namesOf(link.link.products).some((product) => baseName(product) === baseName(name))) makers.set(name, link)
   }
 }
 
 function productName({ link }: ChainLink, product: ProductEvidence, name: string): string {
   if (product.kind === 'folder' || Object.hasOwn(link.products, name)) return name
-  return Object.keys(link.products).find((other) => baseName(other) === baseName(name))!
+  return namesOf(link.products).find((other) => baseName(other) === baseName(name))!
 }
 
 function isBelow(path: string, name: string): boolean {

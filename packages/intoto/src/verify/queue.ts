@@ -5,18 +5,20 @@
  */
 import type { Artifacts } from '../model/artifact.ts'
 import type { Matcher } from '../model/pattern.ts'
+import { namesOf } from './names.ts'
 
 /** Artifact names that no rule has consumed yet. */
 export class ArtifactQueue {
   /** Ascending by UTF-16 unit: any order does, as long as common beginnings lie together and `<` agrees. */
-  private readonly names: string[]
+  private readonly names: readonly string[]
   /** For each position, a position at or after it from which to look for the next name still in the queue. */
   private readonly next: Int32Array
 
   constructor(artifacts: Artifacts) {
-    this.names = Object.keys(artifacts)
-    if (this.names.some((name, i) => i > 0 && this.names[i - 1]! > name)) this.names.sort()
-    this.next = Int32Array.from({ length: this.names.length + 1 }, (_, i) => i)
+    const names = namesOf(artifacts)
+    this.names = names.some((name, i) => i > 0 && names[i - 1]! > name) ? [...names].sort() : names
+    this.next = new Int32Array(names.length + 1)
+    for (let i = 0; i <= names.length; i++) this.next[i] = i
   }
 
   /** Is this very name still there? */

@@ -16,6 +16,7 @@ import { functionaryNames } from '../model/preset.ts'
 import { findCandidates } from './candidate.ts'
 import { checkCommands } from './command.ts'
 import { checkRules, refuseWithoutInspect, runInspections } from './inspection.ts'
+import { namesOf } from './names.ts'
 import type { VerifyOptions } from './options.ts'
 import { checkProduct } from './product.ts'
 import { VerificationError, type Report, type StepReport } from './report.ts'
@@ -236,8 +237,8 @@ function reduce(run: Run, { step, report, valid }: StepRun): void {
   const [first] = valid
   const link = first!.link!
   run.chain.set(step.name, { link, file: first!.file, kind: 'step' })
-  report.materials = Object.keys(link.materials).length
-  report.products = Object.keys(link.products).length
+  report.materials = namesOf(link.materials).length
+  report.products = namesOf(link.products).length
   report.command = [...link.command]
 }
 
