@@ -38,7 +38,7 @@ export default function inToto(options: Options = {}): Plugin {
 /** How a run is to be recorded. */
 export interface Recording {
   readonly strict: boolean
-  /** Reports further inputs; called once, when the run ends. */
+  /** Reports further inputs: called when the inputs of an output are read, and when the run ends. */
   readonly inputs?: () => void
 }
 
@@ -61,6 +61,7 @@ function recordingPlugin(run: Run, inputs: () => void = () => undefined): Plugin
       sequential: true,
       handler(error) {
         if (error) return run.fail(error)
+        inputs()
         run.modules(this.getModuleIds())
         if (typeof this.getWatchFiles === 'function') run.files(this.getWatchFiles())
       },

@@ -41,7 +41,7 @@ export function importedFiles(entry: string): Set<string> {
     if (found.has(file) || !isFile(file)) continue
     found.add(file)
     for (const [, , specifier = ''] of textOf(file).matchAll(
-      /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)(['"])(\.{1,2}\/[^'"\n]*)\1/g,
+      /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*|\bcreateRequire\s*\([^()]*\)\s*\(\s*|\bnew\s+URL\s*\(\s*)(['"])(\.{1,2}\/[^'"\n]*)\1/g,
     )) {
       const target = moduleFile(resolve(dirname(file), specifier))
       if (target !== undefined) open.push(target)

@@ -61,6 +61,7 @@ function begin(options: ResolvedOptions, host: Host, log: Log): Run {
     begun: 0,
     ended: 0,
     closing: false,
+    complete: () => undefined,
   }
   session.open.add(record)
   listenToExit()

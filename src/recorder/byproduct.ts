@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { InTotoError, type JsonObject, type JsonValue } from 'intoto'
 import type { FileDigest } from 'intoto/node'
+import { dependenciesOf } from './dependency.ts'
 import type { Consumed } from './guard.ts'
 import { virtualName } from './id.ts'
 import { nameOf } from './place.ts'
@@ -26,6 +27,8 @@ export function byproductsOf(session: Session, consumed: Consumed, products: Rea
   byproducts['duration-ms'] = Math.round(performance.now() - began)
   if (git.dirty !== undefined) byproducts['source'] = { ...(git.commit === undefined ? {} : { commit: git.commit }), dirty: git.dirty }
   if (Object.keys(consumed.generated).length > 0) byproducts['generated'] = consumed.generated
+  if (consumed.overwritten.length > 0) byproducts['overwritten'] = sorted(consumed.overwritten)
+  Object.assign(byproducts, dependenciesOf(session))
   if (options.sha512) byproducts['sha512'] = { materials: consumed.sha512, products: sha512Of(session, products) }
   return byproducts
 }

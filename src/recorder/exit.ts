@@ -49,7 +49,7 @@ function settle(session: Session, code: number): void {
   for (const run of open) {
     if (run.begun === 0 || run.begun !== run.ended || run.closing) continue
     open.delete(run) // nobody closed the bundle, but all of its outputs are written
-    session.records = [...session.records, run]
+    run.complete()
   }
   if (open.size > 0) return notRecorded(session, 'the process ended before the build did')
   if (written !== undefined) return compare(session, written)

@@ -17,6 +17,8 @@ export interface Consumed {
   /** Files that this build made and then used (option generated). */
   readonly generated: Artifacts
   readonly sha512: { [name: string]: string }
+  /** Files of the output folders that plugins looked at before this build overwrote or removed them. */
+  readonly overwritten: readonly string[]
 }
 
 /**
@@ -27,22 +29,49 @@ export interface Consumed {
 export function consumedFiles(session: Session, products: ReadonlyMap<string, FileDigest>): Consumed {
   const { root, options } = session
   const isGenerated = selector(options.generated, root.real)
-  const found = { materials: record<DigestMap>(), generated: record<DigestMap>(), sha512: record<string>() }
+  const found = { materials: record<DigestMap>(), generated: record<DigestMap>(), sha512: record<string>(), overwritten: [] as string[] }
   const writtenFrom = earliest(session.records)
   const materials = selected(session)
   checkFolders(root, materials)
   for (const [path, material] of materials) {
     const name = nameOf(root, path)
+    if (isLost(session, path, material)) {
+      found.overwritten.push(name)
+      continue
+    }
     const digest = digestOf(session, path, name)
     const generated = isGenerated(path)
-    if (digest.ctimeNs >= material.since && !generated) throw changed(name, digest, material)
-    if (!generated && digest.ctimeNs >= writtenFrom && products.has(path)) continue
+    if (!generated && digest.ctimeNs >= writtenFrom && products.has(path) && isBornIn(digest, material)) continue
+    if (!generated && digest.ctimeNs >= material.since) throw changed(name, digest, material)
     checkRead(session, path, name, digest)
     ;(generated && digest.ctimeNs >= writtenFrom ? found.generated : found.materials)[name] = { sha256: digest.sha256 }
     if (digest.sha512 !== undefined) found.sha512[name] = digest.sha512
   }
   return found
 }
+
+/**
+ * Whether a consumed product was made by this build before it was consumed: by an earlier run, or by an earlier output of the same run (Rolldown
+ * reads its inputs again for each output, and some plugins scan all that lies in the package). One that was consumed first and overwritten then
+ * is an input whose bytes are lost.
+ */
+function isBornIn(digest: Pick<FileDigest, 'ctimeNs'>, { since, seen }: Material): boolean {
+  return digest.ctimeNs < since || seen >= Number(since) / 1e6 - rounding
+}
+
+/**
+ * Plugins that scan a package for class names or texts find yesterday's output, too, and say so. That is no module, and that it is overwritten
+ * is no attack: it is listed, not refused.
+ */
+function isLost({ records }: Session, path: string, material: Material): boolean {
+  if (material.module || !records.some(({ outputs }) => [...outputs].some(([folder, { walked }]) => walked && isWithin(folder, path))))
+    return false
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return stats === undefined || (stats.ctimeNs >= material.since && !isBornIn(stats, material))
+}
+
+/** Milliseconds lose the last digits of nanoseconds. */
+const rounding = 0.001
 
 /** The digest of a file, from before when nothing about the file has moved since. */
 export function digestOf(session: Session, path: string, name: string): FileDigest {
@@ -78,7 +107,8 @@ function selected(session: Session): Map<string, Material> {
     (first, { clock }) => (clock.changedFrom < first ? clock.changedFrom : first),
     records[0]?.clock.changedFrom ?? 0n,
   )
-  for (const path of filesMatching(options.materials.include, root.real)) if (!all.has(path)) all.set(path, { since })
+  for (const path of filesMatching(options.materials.include, root.real))
+    if (!all.has(path)) all.set(path, { since, seen: 0, module: false })
   const isExcluded = selector(options.materials.exclude, root.real)
   const dropped = options.dependencies === 'files' ? () => false : isDependency
   for (const path of all.keys()) if (isExcluded(path) || dropped(path)) all.delete(path)

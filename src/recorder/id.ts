@@ -4,10 +4,10 @@
  */
 import { isAbsolute, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { RealPaths } from './place.ts'
+import type { RealFile, RealPaths } from './place.ts'
 
-/** What an id stands for: a file under the path that was used and its real path, or something without a file. */
-export type Source = { readonly path: string; readonly real: string } | { readonly virtual: string }
+/** What an id stands for: a file, or something without one. */
+export type Source = RealFile | { readonly virtual: string }
 
 /** `virtual:`, `data:`, `http:`, `ns:`, but no drive letter. */
 const scheme = /^[a-z][a-z0-9+.-]+:/i
@@ -22,8 +22,8 @@ export function sourceOf(id: string, base: string, paths: RealPaths): Source {
   if (scheme.test(id)) return { virtual: id }
   for (const candidate of candidates(id)) {
     const path = isAbsolute(candidate) ? resolve(candidate) : resolve(base, candidate)
-    const real = paths.file(path)
-    if (real !== undefined) return { path, real }
+    const file = paths.file(path)
+    if (file !== undefined) return file
   }
   return { virtual: id }
 }

@@ -45,6 +45,12 @@ export function draftLink(session: Session, previous?: Link): Draft {
   const folder = linkFolder(session)
   if (previous !== undefined) return { link: createLink({ ...previous, products: artifacts }), folder, products }
   const consumed = consumedFiles(session, products)
+  const [lost] = consumed.overwritten
+  if (lost !== undefined)
+    sayOnce(
+      `plugins looked at ${consumed.overwritten.length} files of an earlier build (${lost}): let them ignore the output folder`,
+      (line) => session.log.warn(line),
+    )
   const link = createLink({
     name: options.step,
     materials: consumed.materials,

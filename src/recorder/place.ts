@@ -2,7 +2,7 @@
  * Where things lie: the folder that names are relative to, real paths, and the name under which a file is recorded. Called by everything in
  * the recorder that turns a path into a name, so that one file never has two. It opens no file but package.json.
  */
-import { existsSync, lstatSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, realpathSync, statSync, type Stats } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { artifactName, InTotoError } from 'intoto'
 
@@ -86,21 +86,29 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }
 
+/** A file by the path that was used and by its real one, and when it had last changed when it was looked at. */
+export interface RealFile {
+  readonly path: string
+  readonly real: string
+  readonly ctimeMs: number
+}
+
 /** Real paths, folder by folder: thousands of modules lie in hundreds of folders. One for each finish, since links may be moved. */
 export class RealPaths {
   readonly #folders: Map<string, string | undefined> = new Map()
 
-  /** Real path of a regular file (a link to one is followed); undefined for what is not there or no file. */
-  file(path: string): string | undefined {
+  /** A regular file (a link to one is followed); undefined for what is not there or no file. */
+  file(path: string): RealFile | undefined {
     const stats = look(path)
     if (stats === undefined) return undefined
     if (stats.isSymbolicLink()) {
-      const target = realpath(path)
-      return target !== undefined && look(target)?.isFile() ? target : undefined
+      const real = realpath(path)
+      const target = real === undefined ? undefined : look(real)
+      return real !== undefined && target?.isFile() ? { path, real, ctimeMs: target.ctimeMs } : undefined
     }
     if (!stats.isFile()) return undefined
     const folder = this.#folder(dirname(path))
-    return folder === undefined ? undefined : join(folder, path.slice(dirname(path).length))
+    return folder === undefined ? undefined : { path, real: join(folder, path.slice(dirname(path).length)), ctimeMs: stats.ctimeMs }
   }
 
   #folder(path: string): string | undefined {
@@ -118,7 +126,7 @@ function realpath(path: string): string | undefined {
 }
 
 /** lstat, where a path that can't exist (too long, with NUL, through a file) is one that does not. */
-function look(path: string): ReturnType<typeof lstatSync> | undefined {
+function look(path: string): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false })
   } catch {

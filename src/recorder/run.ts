@@ -14,7 +14,7 @@ import { finishSession, refuse } from './finish.ts'
 import { bytesDigest, textDigest } from './guard.ts'
 import { sourceOf } from './id.ts'
 import type { Log } from './log.ts'
-import { isWithin, RealPaths, usedPath } from './place.ts'
+import { isWithin, RealPaths, usedPath, type RealFile } from './place.ts'
 import { composedStyles, referredAssets, type Resolve } from './reference.ts'
 import type { RunRecord, Session } from './session.ts'
 import { tsconfigFiles } from './tsconfig.ts'
@@ -34,6 +34,8 @@ export interface Host {
   readonly preserveSymlinks?: boolean
   /** How the bundler finds what style sheets refer to, beyond relative paths. */
   readonly alias?: Resolve
+  /** Whether it reads the tsconfig.json of plain JavaScript, too. */
+  readonly configuresAll?: boolean
   /** Sources of which it inlines assets without naming them, so that they must be searched for references. */
   readonly searched?: RegExp
   readonly log: Log
@@ -109,12 +111,13 @@ export class RecordingRun implements Run {
     this.#session = session
     this.#record = record
     this.#host = host
+    record.complete = () => this.#complete()
   }
 
   modules(ids: Iterable<string>): void {
     for (const id of ids) {
       const source = sourceOf(id, this.#host.folder, this.#paths)
-      if ('real' in source) this.#add(source, this.#record.clock.changedFrom)
+      if ('real' in source) this.#add(source, { module: true })
       else this.#record.virtual.add(source.virtual)
     }
   }
@@ -122,7 +125,7 @@ export class RecordingRun implements Run {
   files(paths: Iterable<string>, base: string = this.#host.folder): void {
     for (const path of paths) {
       const source = sourceOf(path, base, this.#paths)
-      if ('real' in source) this.#add(source, this.#record.clock.changedFrom)
+      if ('real' in source) this.#add(source, { module: false })
     }
   }
 
@@ -141,7 +144,7 @@ export class RecordingRun implements Run {
     const since = isCommandOf(this.#host.bundler) ? processFrom : changedFrom
     for (const path of paths) {
       const source = sourceOf(path, this.#host.folder, this.#paths)
-      if ('real' in source) this.#add(source, since)
+      if ('real' in source) this.#add(source, { module: false, since })
     }
   }
 
@@ -203,7 +206,6 @@ export class RecordingRun implements Run {
     session.open.delete(this.#record)
     if (this.#record.begun === 0) return // a bundler that only looked
     try {
-      if (this.#fault !== undefined) return refuse(session, this.#fault)
       this.#complete()
     } catch (error) {
       return refuse(session, error)
@@ -214,6 +216,7 @@ export class RecordingRun implements Run {
 
   /** Adds what no bundler names, and hands all to the session; an earlier run that this one repeats is replaced. */
   #complete(): void {
+    if (this.#fault !== undefined) throw this.#fault
     const session = this.#session
     const record = this.#record
     const script = ownScript()
@@ -228,7 +231,7 @@ export class RecordingRun implements Run {
           this.#host.alias,
         ),
       )
-    this.files(tsconfigFiles(found))
+    this.files(tsconfigFiles(found, this.#host.configuresAll))
     this.files(packageFiles(found))
     this.files(packageFiles([join(session.root.real, 'x')]))
     if (session.options.dependencies !== 'none') this.files(lockfileOf(session.root.real))
@@ -245,15 +248,20 @@ export class RecordingRun implements Run {
     consumed.set(key, (consumed.get(key) ?? new Set()).add(digest))
   }
 
-  #keyOf({ path, real }: { path: string; real: string }): string {
+  #keyOf({ path, real }: RealFile): string {
     return this.#host.preserveSymlinks === true ? usedPath(this.#session.root, path) : real
   }
 
-  #add({ path, real }: { path: string; real: string }, since: bigint): void {
-    const key = this.#keyOf({ path, real })
+  #add(file: RealFile, { module, since = this.#record.clock.changedFrom }: { module: boolean; since?: bigint }): void {
+    const key = this.#keyOf(file)
     const known = this.#record.materials.get(key)
-    if (known !== undefined && known.since <= since) return
-    this.#record.materials.set(key, path === real ? { since } : { since, used: path })
+    if (known !== undefined && known.since <= since && (known.module || !module)) return
+    const material = {
+      since: known === undefined || since < known.since ? since : known.since,
+      seen: known?.seen ?? file.ctimeMs,
+      module: module || known?.module === true,
+    }
+    this.#record.materials.set(key, file.path === file.real ? material : { ...material, used: file.path })
   }
 
   #folder(folder: string): string {

@@ -16,6 +16,10 @@ import type { Root } from './place.ts'
 export interface Material {
   /** A change at or after this moment of the disk's clock was made while the file was in use. */
   readonly since: bigint
+  /** Its ctime when it was first reported, in milliseconds. */
+  readonly seen: number
+  /** Whether it is part of the module graph; else it was declared, watched or found. */
+  readonly module: boolean
   readonly used?: string
 }
 
@@ -49,6 +53,8 @@ export interface RunRecord {
   ended: number
   /** Whether its end was begun: if that fails, the run failed. */
   closing: boolean
+  /** Adds the inputs that no bundler names and hands the record to the session: when the run is closed, or at exit when nobody did. Throws if an input could not be looked at. */
+  complete: () => void
 }
 
 /** The link that is on disk now, and what it stands for. */

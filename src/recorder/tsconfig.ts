@@ -7,12 +7,12 @@ import { createRequire } from 'node:module'
 import { isFile, nearestFile, textOf } from './baseline.ts'
 import { isDependency } from './place.ts'
 
-/** The chains of all sources that TypeScript's options bear upon. */
-export function tsconfigFiles(files: Iterable<string>): Set<string> {
+/** The chains of all sources that TypeScript's options bear upon: of those with its syntax, or for bundlers that let them bear on all, of all. */
+export function tsconfigFiles(files: Iterable<string>, all = false): Set<string> {
   const nearest = [nearestFile((folder) => join(folder, 'tsconfig.json')), nearestFile((folder) => join(folder, 'jsconfig.json'))]
   const found = new Set<string>()
   for (const file of files) {
-    if (!/\.(?:[cm]?tsx?|[cm]?jsx|vue|svelte|astro)$/.test(file) || isDependency(file)) continue
+    if (isDependency(file) || !(all || /\.(?:[cm]?tsx?|[cm]?jsx|vue|svelte|astro)$/.test(file))) continue
     const start = nearest.map((look) => look(dirname(file))).find((path) => path !== undefined)
     if (start !== undefined) follow(start, found)
   }

@@ -25,6 +25,9 @@ const changes = {
     hooks: `buildStart() { fs.renameSync('src/deep', 'src/good'); fs.renameSync('evil', 'src/deep') },
     buildEnd() { fs.renameSync('src/deep', 'evil'); fs.renameSync('src/good', 'src/deep') }`,
   },
+  place: {
+    files: { 'src/main.js': `export { old } from '../dist/main.js'`, 'dist/main.js': 'export const old = 1' },
+  },
   gone: { hooks: `writeBundle() { fs.rmSync('src/part.js') }` },
   strict: { options: 'strict: true', hooks: `load(id) { return id.endsWith('part.js') ? 'export const part = "EVIL"' : null }` },
 }
@@ -42,6 +45,7 @@ describe.each(engines)('a source that changes during the build, by %s', (bundler
     ['by being moved away and back', 'move', 'src/part.js'],
     ['by its folder being moved away and back', 'folder', 'src/deep'],
     ['by being removed', 'gone', 'src/part.js'],
+    ['by being overwritten with the output', 'place', 'dist/main.js'],
     ['in a way that no clock shows, with strict', 'strict', 'src/part.js'],
   ])('fails the build: %s', (_, name, file) => {
     expect(ended.outcome(name)).toMatch(new RegExp(`^(\\[in-toto\\] |\\[plugin in-toto\\] )?E_CHANGED_DURING_BUILD ${file} `))
@@ -83,6 +87,11 @@ const honest = {
   },
   before: { before: `fs.writeFileSync('src/part.js', 'export const part = 44\\n')` },
   strict: { options: 'strict: true', files: { 'src/part.js': '\ufeffexport const part = 45\n' } },
+  scanned: {
+    files: { 'dist/main.js': 'export const old = 1', 'dist/deep/gone.js': '' },
+    hooks: `load(id) { for (const name of ['main.js', 'deep/gone.js']) if (id.endsWith('part.js')) this.addWatchFile(process.cwd() + '/dist/' + name); return null },
+    renderStart() { fs.rmSync('dist/deep', { recursive: true, force: true }) }`,
+  },
   other: { hooks: `renderStart() { fs.writeFileSync('notes.md', 'two') }`, files: { 'notes.md': 'one' } },
 }
 
@@ -107,6 +116,13 @@ describe.each(engines)('a build that may go on, by %s', (bundler) => {
   it('gets no link but no refusal either, when onError decides so', () => {
     expect(ended.stdout).toContain('told of E_CHANGED_DURING_BUILD')
     expect(project.links('decided')).toEqual([])
+  })
+
+  it('says which files of an earlier build plugins looked at, before they were overwritten', async () => {
+    const { materials, byproducts } = await project.link(`scanned/dist/${linkName}`)
+    expect(Object.keys(materials)).toEqual(['package.json', 'src/main.js', 'src/part.js'])
+    expect(byproducts['overwritten']).toEqual(['dist/deep/gone.js', 'dist/main.js'])
+    expect(ended.text).toContain('plugins looked at 2 files of an earlier build (dist/')
   })
 
   it('records what was written just before, what has a byte order mark, and not what is no input', async () => {

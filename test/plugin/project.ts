@@ -25,6 +25,8 @@ import { afterAll } from 'vitest'
 
 const repository = fileURLToPath(new URL('../../', import.meta.url))
 const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url))
+/** Bun's own binary, behind the link that npm makes. */
+export const bun: string = realpathSync(join(repository, 'node_modules/.bin/bun'))
 const place = realpathSync(mkdtempSync(join(tmpdir(), 'in-toto-plugin-')))
 afterAll(() => rmSync(place, { recursive: true, force: true }))
 
@@ -33,6 +35,20 @@ export const vites = ['vite', 'vite7', 'vite6', 'vite5'] as const
 /** Bundlers of which one test each suffices: both engines, the oldest Vite, plain Rollup. */
 export const engines = ['vite', 'vite5', 'rollup'] as const
 export type Bundler = (typeof vites)[number] | 'rollup'
+/** All others: names of packages, but for the second Rspack, which the root package installs by alias. */
+export const others = ['rolldown', 'webpack', 'rspack', 'rspack1', 'rsbuild', 'esbuild', 'farm', 'bun'] as const
+export type Other = (typeof others)[number]
+/** Folders that each of them is installed to, and from. */
+const packages: Readonly<Record<Other, Readonly<Record<string, string>>>> = {
+  rolldown: { rolldown: 'rolldown' },
+  webpack: { webpack: 'webpack', esbuild: 'esbuild' },
+  rspack: { '@rspack/core': '@rspack/core' },
+  rspack1: { '@rspack/core': 'rspack1' },
+  rsbuild: { '@rsbuild/core': '@rsbuild/core' },
+  esbuild: { esbuild: 'esbuild' },
+  farm: { '@farmfe/core': '@farmfe/core' },
+  bun: { bun: 'bun' },
+}
 
 const { privateKey, publicKey } = generateKeyPairSync('ed25519')
 
@@ -56,10 +72,10 @@ export interface Ended {
 export class Project {
   readonly dir: string
 
-  constructor(name: string, bundler: Bundler, fixture?: string) {
+  constructor(name: string, bundler: Bundler | Other, ...layers: readonly string[]) {
     this.dir = mkdtempSync(join(place, `${name}-`))
-    if (fixture === undefined) this.write('package.json', JSON.stringify({ name, version: '1.0.0', type: 'module' }))
-    else cpSync(join(fixtures, fixture), this.dir, { recursive: true })
+    if (layers.length === 0) this.write('package.json', JSON.stringify({ name, version: '1.0.0', type: 'module' }))
+    for (const fixture of layers) cpSync(join(fixtures, fixture), this.dir, { recursive: true })
     mkdirSync(this.path('node_modules/.bin'), { recursive: true })
     if (existsSync(this.path('vendor'))) {
       for (const dependency of readdirSync(this.path('vendor')))
@@ -70,9 +86,14 @@ export class Project {
     if (existsSync(this.path('packages'))) {
       for (const name of readdirSync(this.path('packages'))) symlinkSync(join('../packages', name), this.path('node_modules', name))
     }
-    const vite = bundler === 'rollup' ? 'vite' : bundler
-    this.#install('vite', `node_modules/${vite}`, 'bin/vite.js')
-    this.#install('rollup', 'node_modules/rollup', 'dist/bin/rollup')
+    if (isOther(bundler)) {
+      for (const [to, from] of Object.entries(packages[bundler])) this.#install(to, `node_modules/${from}`)
+      if (bundler === 'rsbuild') symlinkSync('../@rsbuild/core/bin/rsbuild.js', this.path('node_modules/.bin/rsbuild'))
+    } else {
+      const vite = bundler === 'rollup' ? 'vite' : bundler
+      this.#install('vite', `node_modules/${vite}`, 'bin/vite.js')
+      this.#install('rollup', 'node_modules/rollup', 'dist/bin/rollup')
+    }
     this.#install('unplugin-in-toto', '.')
     this.#install('intoto', 'packages/intoto')
   }
@@ -95,8 +116,13 @@ export class Project {
     return this.#execute(process.execPath, args, env)
   }
 
+  /** The same by Bun. */
+  bun(args: readonly string[], env: Record<string, string | undefined> = {}): Promise<Ended> {
+    return this.#execute(bun, args, env)
+  }
+
   /** Runs a bundler's own command. */
-  bin(name: 'vite' | 'rollup', args: readonly string[], env: Record<string, string | undefined> = {}): Promise<Ended> {
+  bin(name: 'vite' | 'rollup' | 'rsbuild', args: readonly string[], env: Record<string, string | undefined> = {}): Promise<Ended> {
     return this.node([this.path('node_modules/.bin', name), ...args], env)
   }
 
@@ -107,11 +133,11 @@ export class Project {
   }
 
   /** The same, with the list of files that the process and its children opened for reading, by name below the project. */
-  async traced(args: readonly string[], env: Record<string, string | undefined> = {}): Promise<Set<string>> {
+  async traced(args: readonly string[], env: Record<string, string | undefined> = {}, runtime = process.execPath): Promise<Set<string>> {
     const log = join(place, `${basename(this.dir)}.trace`)
     const { code, text } = await this.#execute(
       'strace',
-      ['-f', '-qq', '-e', 'trace=open,openat', '-o', log, process.execPath, ...args],
+      ['-f', '--seccomp-bpf', '-y', '-qq', '-s', '4096', '-e', 'trace=open,openat,openat2', '-o', log, runtime, ...args],
       env,
     )
     if (code !== 0) throw new Error(`traced process ended with ${code}: ${text}`)
@@ -140,6 +166,7 @@ export class Project {
   }
 
   #install(name: string, from: string, bin?: string): void {
+    mkdirSync(dirname(this.path('node_modules', name)), { recursive: true })
     symlinkSync(join(repository, from), this.path('node_modules', name))
     if (bin !== undefined) symlinkSync(join('..', name, bin), this.path('node_modules/.bin', name))
   }
@@ -155,18 +182,23 @@ export class Project {
   }
 }
 
-/** Regular files below a folder that a trace shows as opened for reading. */
+/** Regular files below a folder that a trace shows as opened for reading: descriptors are printed with their path, calls may be interrupted. */
 function openedBelow(dir: string, log: string): Set<string> {
   const opened = new Set<string>()
+  const begun = new Map<string, string>()
   for (const line of readFileSync(log, 'utf8').split('\n')) {
-    const [, path = '', flags = ''] = /\bopen(?:at)?\((?:AT_FDCWD, )?"((?:[^"\\]|\\.)*)", ([A-Z_|]+)/.exec(line) ?? []
-    if (path === '' || /O_DIRECTORY|O_WRONLY|O_CREAT/.test(flags) || /= -1 /.test(line)) continue
-    const absolute = path.startsWith('/') ? path : join(dir, path)
-    if (!lstatSync(absolute, { throwIfNoEntry: false })) continue
-    const real = realpathSync(absolute)
-    if (real.startsWith(`${dir}/`) && lstatSync(real).isFile()) opened.add(real.slice(dir.length + 1))
+    const [, pid = '', call = ''] = /^(\d+) +(.*)$/.exec(line) ?? []
+    if (call.endsWith('<unfinished ...>')) begun.set(pid, call)
+    const whole = call.startsWith('<... open') ? `${begun.get(pid)} ${call}` : call
+    const [, path = ''] = / = \d+<([^>]*)>$/.exec(whole) ?? []
+    if (!path.startsWith(`${dir}/`) || /O_DIRECTORY|O_WRONLY|O_CREAT|O_PATH/.test(whole)) continue
+    if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === true) opened.add(path.slice(dir.length + 1))
   }
   return opened
+}
+
+function isOther(bundler: string): bundler is Other {
+  return others.some((other) => other === bundler)
 }
 
 /** SHA-256 of a file, computed apart from the code under test. */
