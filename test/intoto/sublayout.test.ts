@@ -140,6 +140,18 @@ describe('a sublayout', () => {
   })
 })
 
+describe('layouts by several functionaries', () => {
+  it('must all hold, and the one that fails is shown', async () => {
+    const two = layout([step('build', { by: [alice, bob], threshold: 2 })])
+    const good = await signed(layout(innerSteps), [bob])
+    const links = [await sublayout(layout(innerSteps)), { [linkFileName('build', bob.key.keyid)]: good }, folder('build', bob, innerLinks)]
+    expect((await verdict({ layout: two, links: [...links, folder('build', alice, innerLinks)] })).ok).toBe(true)
+    const report = await verdict({ layout: two, links })
+    expect(codesOf(report)).toEqual(['E_MISSING_STEP', 'E_MISSING_STEP'])
+    expect(report.steps[0]!.sublayout).toMatchObject({ ok: false, layout: { file: linkFileName('build', alice.key.keyid) } })
+  })
+})
+
 describe('sublayouts within sublayouts', () => {
   /** A tower of layouts, each with one step, built from the inside. */
   async function tower(height: number): Promise<Record<string, Uint8Array>> {

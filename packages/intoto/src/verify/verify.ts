@@ -190,7 +190,8 @@ async function verifySublayouts(run: Run, links: LinkSource): Promise<void> {
       const inner = new Run(run.session, candidate.sublayout, { file: candidate.file, parent: run })
       inner.report.layout.signers.push(run.who(candidate.keyid))
       await guarded(inner, () => verifySteps(inner, links.within(step.step.name, candidate.keyid)))
-      step.report.sublayout = inner.report
+      // Several functionaries may each deliver a layout; the one that fails is the one to look at.
+      if (step.report.sublayout === undefined || inner.failed) step.report.sublayout = inner.report
       run.sublayouts.push({ step: step.step.name, run: inner })
       absorb(run, step.step.name, inner.report.problems)
       if (!inner.failed) candidate.link = summarize(inner, step.step.name)
