@@ -105,7 +105,7 @@ export class RecordingRun implements Run {
   readonly #host: Host
   readonly #paths: RealPaths = new RealPaths()
   /** Why an input could not be looked at. */
-  #fault: unknown
+  #fault: Error | undefined
 
   constructor(session: Session, record: RunRecord, host: Host) {
     this.#session = session
@@ -134,7 +134,7 @@ export class RecordingRun implements Run {
     try {
       if (existsSync(path)) this.files(walkFiles(path), path)
     } catch (error) {
-      this.#fault ??= error
+      this.#fault ??= error instanceof Error ? error : new Error(String(error))
     }
   }
 
@@ -223,14 +223,8 @@ export class RecordingRun implements Run {
     if (script !== undefined && isWithin(session.root.real, script)) this.files(importedFiles(script))
     const found = [...record.materials.keys()]
     this.files(composedStyles(found, this.#host.alias))
-    const { searched } = this.#host
-    if (searched !== undefined)
-      this.files(
-        referredAssets(
-          found.filter((file) => searched.test(file)),
-          this.#host.alias,
-        ),
-      )
+    const searched = found.filter((file) => this.#host.searched?.test(file))
+    this.files(referredAssets(searched, this.#host.alias))
     this.files(tsconfigFiles(found, this.#host.configuresAll))
     this.files(packageFiles(found))
     this.files(packageFiles([join(session.root.real, 'x')]))
