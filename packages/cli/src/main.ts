@@ -26,6 +26,10 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
     'pack, verify and upload one and the same file, and look at what the registry serves',
     async () => (await import('./publish.ts')).publishCommand,
   ],
+  provenance: [
+    'sign SLSA provenance, or the verdict, for tools that know no layouts',
+    async () => (await import('./provenance.ts')).provenance,
+  ],
   'evidence push': ['put the evidence about a file into a store', async () => (await import('./evidence.ts')).push],
   'evidence pull': ['fetch the evidence about a file from a store', async () => (await import('./evidence.ts')).pull],
   postpack: ['sign the link of the package step, inside npm’s postpack', async () => (await import('./postpack.ts')).postpackCommand],

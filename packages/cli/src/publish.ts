@@ -92,7 +92,7 @@ export const publishCommand: CommandFile = {
       for (const address of code === exitCodes.ok ? (store ?? []) : []) {
         await pushEvidence(address, {
           file: upload.path,
-          folders: [...new Set([...(flags.linkDir ?? [folder])])],
+          folders: [...new Set([...verdict.context.folders, folder])],
           layout: flags.layout,
           terminal,
         })
