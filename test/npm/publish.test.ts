@@ -1,0 +1,304 @@
+/** The parts of publishing, one by one: clients, package.json and its rewrites, what a registry may answer, what a tarball may lack. */
+import { createHash } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { createLink, type Artifacts, type DigestMap, type Link } from 'intoto'
+import {
+  checkPackage,
+  compareServed,
+  fetchPublished,
+  findClient,
+  findRegistry,
+  isPackedByUs,
+  postpack,
+  readTarball,
+  recordPack,
+  refuseSwapped,
+} from 'intoto-npm'
+import { confusedMembers, foreignRewrites } from '../../packages/npm/src/publish/manifest.ts'
+import { folder, problemOf } from '../node/place.ts'
+import { tgz } from './archive.ts'
+
+const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex')
+const sri = (bytes: Uint8Array): string => `sha512-${createHash('sha512').update(bytes).digest('base64')}`
+
+function artifacts(of: { [name: string]: string | Uint8Array }): Artifacts {
+  const all: Artifacts = Object.create(null)
+  for (const [name, content] of Object.entries(of)) all[name] = Object.assign(Object.create(null) as DigestMap, { sha256: sha256(content) })
+  return all
+}
+
+describe('the client of a project', () => {
+  it('is what package.json names, else what the lockfile tells, else who started us', async () => {
+    const at = folder({
+      'package.json': '{"packageManager":"bun@1.0.0+sha512.ab"}',
+      'pnpm-lock.yaml': '',
+      '.git/x': '',
+      'bin/bun': '#!/bin/sh\necho 1.2.3\n',
+    })
+    for (const name of ['pnpm', 'yarn', 'npm']) writeFileSync(join(at, 'bin', name), '#!/bin/sh\necho 1.2.3\n')
+    for (const name of ['bun', 'pnpm', 'yarn', 'npm']) chmodSync(join(at, 'bin', name), 0o755)
+    const path = process.env['PATH']
+    process.env['PATH'] = `${join(at, 'bin')}:${path}`
+    try {
+      const env = { PATH: process.env['PATH'], npm_config_user_agent: 'yarn/4.0.0 npm/? node/v20' }
+      mkdirSync(join(at, 'inner'))
+      expect(await findClient({ folder: join(at, 'inner'), env })).toEqual({ name: 'bun', version: '1.2.3', start: ['bun'] })
+      expect(await findClient({ folder: at, env, given: 'npm' })).toMatchObject({ name: 'npm' })
+      writeFileSync(join(at, 'package.json'), '{}')
+      expect(await findClient({ folder: at, env })).toMatchObject({ name: 'pnpm' })
+      const bare = folder({ '.git/x': '' })
+      expect(await findClient({ folder: bare, env })).toMatchObject({ name: 'yarn' })
+      expect(await findClient({ folder: bare, env: { PATH: env.PATH } })).toMatchObject({ name: 'npm' })
+      writeFileSync(join(bare, 'package.json'), '{"packageManager":"vlt@1.0.0"}')
+      await problemOf(() => findClient({ folder: bare, env }), 'E_UNSUPPORTED')
+    } finally {
+      process.env['PATH'] = path
+    }
+  })
+
+  it('leaves the hook alone only while we pack, never within its own publish', () => {
+    const env = { INTOTO_PACKING: '/p', npm_config_user_agent: 'npm/11.0.0', npm_command: 'pack', npm_config_pack_destination: '/p' }
+    expect(isPackedByUs(env)).toBe(true)
+    expect(isPackedByUs({ ...env, npm_config_pack_destination: '/other' })).toBe(false)
+    expect(isPackedByUs({ ...env, npm_command: 'publish' })).toBe(false)
+    expect(isPackedByUs({ ...env, npm_config_user_agent: 'pnpm/10.0.0', npm_command: 'publish' })).toBe(false)
+    expect(isPackedByUs({})).toBe(false)
+  })
+
+  it('is refused by the hook where it could not be stopped, or gives no digest', async () => {
+    const hook = (agent: string, command?: string) => ({
+      npm_lifecycle_event: 'postpack',
+      npm_config_user_agent: agent,
+      npm_command: command,
+    })
+    const yarn = await problemOf(() => postpack({ env: hook('yarn/4.18.1 npm/?'), folder: folder(), unproven: true }), 'E_UNSUPPORTED')
+    expect(yarn.message).toContain('after the upload')
+    for (const agent of ['pnpm/10.0.0', 'bun/1.4.5', 'yarn/1.22.22']) {
+      const refused = await problemOf(() => postpack({ env: hook(agent, 'publish'), folder: folder() }), 'E_UNSUPPORTED')
+      expect(refused.fix.join()).toMatch(/intoto publish.*--unproven/)
+    }
+    await problemOf(
+      () => postpack({ env: { ...hook('npm/11.0.0', 'publish'), npm_package_integrity: 'null' }, folder: folder() }),
+      'E_CONFIG',
+    )
+  })
+})
+
+describe('package.json', () => {
+  const source = {
+    name: 'a',
+    dependencies: { b: 'workspace:^', c: 'catalog:', d: '^1.0.0', e: 'workspace:f@~' },
+    scripts: { prepack: 'x', test: 'y' },
+    packageManager: 'pnpm@10.0.0',
+    publishConfig: { main: 'dist/a.js', access: 'public' },
+    main: 'src/a.ts',
+  }
+  const packed = {
+    name: 'a',
+    dependencies: { b: '^2.0.0', c: '~3.1.0', d: '^1.0.0', e: 'npm:f@~1.2.3' },
+    scripts: { test: 'y' },
+    publishConfig: { access: 'public' },
+    main: 'dist/a.js',
+  }
+
+  it('may be rewritten as the client documents, and not otherwise', () => {
+    expect(foreignRewrites(source, packed, 'pnpm/10.0.0')).toEqual([])
+    expect(foreignRewrites(source, packed, 'npm/11.0.0')).toEqual(['dependencies', 'main', 'packageManager', 'publishConfig', 'scripts'])
+    const yarn = { ...source, dependencies: packed.dependencies, main: 'dist/a.js' }
+    expect(foreignRewrites(source, yarn, 'yarn/4.1.0')).toEqual([])
+    expect(foreignRewrites(source, yarn, 'yarn/1.22.0')).toEqual(['dependencies', 'main'])
+    expect(foreignRewrites(source, { ...source, dependencies: packed.dependencies }, 'bun/1.4.5')).toEqual([])
+    for (const [change, members] of [
+      [{ dependencies: { ...packed.dependencies, evil: '1.0.0' } }, ['dependencies']],
+      [{ dependencies: { ...packed.dependencies, d: '^2.0.0' } }, ['dependencies']],
+      [{ dependencies: { ...packed.dependencies, b: 'https://registry.example/evil.tgz' } }, ['dependencies']],
+      [{ dependencies: { ...packed.dependencies, b: '~2.0.0' } }, ['dependencies']],
+      [{ dependencies: { ...packed.dependencies, e: 'npm:evil@~1.2.3' } }, ['dependencies']],
+      [{ scripts: { test: 'y', postinstall: 'evil' } }, ['scripts']],
+      [{ main: 'evil.js' }, ['main']],
+      [{ bin: 'evil.js' }, ['bin']],
+      [{ publishConfig: { access: 'public', registry: 'x' } }, ['publishConfig']],
+    ] as const) {
+      expect([change, foreignRewrites(source, { ...packed, ...change }, 'pnpm/10.0.0')]).toEqual([change, members])
+    }
+  })
+
+  it('and what a registry tells installers are compared in one spelling', () => {
+    const ours = {
+      name: '@s/a',
+      version: 'v1.0.0',
+      bin: './cli.js',
+      dependencies: { x: '1', o: '2' },
+      optionalDependencies: { o: '2' },
+      os: 'linux',
+      engines: {},
+    }
+    const theirs = {
+      name: '@s/a',
+      version: '1.0.0',
+      bin: { a: 'cli.js' },
+      dependencies: { x: '1' },
+      optionalDependencies: { o: '2' },
+      os: ['linux'],
+    }
+    expect(confusedMembers(ours, theirs, [])).toEqual([])
+    const attacks = [
+      { dependencies: { x: '1', evil: '1' } },
+      { bin: { a: 'evil.js' } },
+      { scripts: { preinstall: 'evil' } },
+      { peerDependencies: { evil: '1' } },
+      { engines: { node: '>=99' } },
+      { cpu: ['x64'] },
+      { bundleDependencies: ['x'] },
+      { name: 'b' },
+    ]
+    for (const attack of attacks) expect(confusedMembers(ours, { ...theirs, ...attack }, [])).toEqual(Object.keys(attack))
+    const compiled = { ...theirs, scripts: { install: 'node-gyp rebuild' } }
+    expect(confusedMembers(ours, compiled, ['binding.gyp'])).toEqual([])
+    expect(confusedMembers(ours, compiled, [])).toEqual(['scripts'])
+  })
+
+  it('is a product where the client has rewritten it, with its text before in the link', async () => {
+    const text = JSON.stringify(source)
+    const at = folder({ 'package.json': text })
+    const tarball = join(at, 'a.tgz')
+    writeFileSync(tarball, tgz([{ name: 'package/package.json', content: JSON.stringify(packed) }]))
+    const link = await recordPack({ tarball, folder: at, client: 'pnpm/10.0.0' })
+    expect(link.materials).toEqual(artifacts({ 'package.json': text }))
+    expect(link.products['package/package.json']).toEqual({ sha256: sha256(JSON.stringify(packed)) })
+    expect(checkPackage(await readTarball(tarball), [link])).toEqual([])
+    await problemOf(() => recordPack({ tarball, folder: at, client: 'npm/11.0.0' }), 'E_PRODUCT')
+
+    const forged = { ...link, byproducts: { ...link.byproducts, manifest: JSON.stringify({ ...source, main: 'evil.js' }) } } as Link
+    expect(checkPackage(await readTarball(tarball), [forged])).toMatchObject([{ code: 'E_PRODUCT', file: 'package/package.json' }])
+    writeFileSync(tarball, tgz([{ name: 'package/package.json', content: JSON.stringify({ ...packed, bin: 'evil.js' }) }]))
+    await problemOf(() => recordPack({ tarball, folder: at, client: 'pnpm/10.0.0' }), 'E_PRODUCT')
+    const unproven = await recordPack({ tarball: await rewrite(at, text), folder: at, unproven: true })
+    expect(checkPackage(await readTarball(tarball), [unproven])).toMatchObject([
+      { code: 'E_PRODUCT', severity: 'warning', message: expect.stringContaining('--unproven') },
+    ])
+  })
+})
+
+async function rewrite(at: string, text: string): Promise<string> {
+  writeFileSync(join(at, 'a.tgz'), tgz([{ name: 'package/package.json', content: text }]))
+  return join(at, 'a.tgz')
+}
+
+describe('a tarball', () => {
+  const check = async (files: readonly string[] | undefined, products: readonly string[], packed: readonly string[]): Promise<string[]> => {
+    const manifest = JSON.stringify({ name: 'a', ...(files === undefined ? {} : { files }) })
+    const bytes = tgz([
+      { name: 'package/package.json', content: manifest },
+      ...packed.map((name) => ({ name: `package/${name}`, content: name })),
+    ])
+    const step = (name: string, materials: object, made: object): Link =>
+      createLink({ name, materials: artifacts(materials as never), products: artifacts(made as never), command: [] })
+    const build = step('build', { 'package.json': manifest }, Object.fromEntries(products.map((name) => [name, name])))
+    const pack = step('package', { 'package.json': manifest }, { 'a.tgz': bytes })
+    const source = step('source', {}, { 'package.json': manifest, 'dist/from-source.js': 'x' })
+    return checkPackage(await readTarball(bytes), [source, build, pack]).map(
+      ({ file, message }) => `${file}${/ \(and \d+ more\)/.exec(message)?.[0] ?? ''}`,
+    )
+  }
+
+  it('holds all that was built and that "files" selects', async () => {
+    const built = ['dist/a.js', 'dist/b/c.js', 'dist/a.js.map', 'dist/build.0badc0de.link', 'coverage/x']
+    expect(await check(['dist', '!**/*.map'], built, ['dist/a.js', 'dist/b/c.js'])).toEqual([])
+    expect(await check(['dist'], built, ['dist/a.js', 'dist/b/c.js'])).toEqual(['package/dist/a.js.map'])
+    expect(await check(['./dist/'], built, ['dist/a.js'])).toEqual(['package/dist/a.js.map (and 1 more)'])
+    expect(await check(['dist/*.js'], built, [])).toEqual(['package/dist/a.js'])
+    expect(await check(['dist/**/*.js'], built, ['dist/a.js'])).toEqual(['package/dist/b/c.js'])
+    expect(await check(['{dist,lib}'], built, ['dist/a.js', 'dist/a.js.map'])).toEqual(['package/dist/b/c.js'])
+    expect(await check(['DIST'], ['dist/a.js'], [])).toEqual(['package/dist/a.js'])
+    expect(await check(['src'], built, [])).toEqual([])
+    expect(await check(['dist'], ['dist/.npmignore', 'dist/x', 'dist/.DS_Store'], [])).toEqual([])
+    expect(await check(undefined, built, [])).toEqual([])
+  })
+
+  it('is no longer the one that was verified when a byte of it changed', async () => {
+    const at = folder({ 'a.tgz': 'verified' })
+    refuseSwapped(join(at, 'a.tgz'), sha256('verified'))
+    writeFileSync(join(at, 'a.tgz'), 'swapped!')
+    await problemOf(() => refuseSwapped(join(at, 'a.tgz'), sha256('verified')), 'E_PRODUCT')
+  })
+})
+
+describe('a registry', () => {
+  const tarball = tgz([{ name: 'package/package.json', content: '{"name":"a","version":"1.0.0"}' }])
+  const answers = new Map<string, string | Buffer>()
+  const asked: (string | undefined)[] = []
+  const server = createServer((request, response) => {
+    asked.push(request.headers.authorization)
+    const answer = answers.get(request.url ?? '')
+    response.writeHead(answer === undefined ? 404 : 200).end(answer)
+  })
+  const ready = new Promise<string>((resolve) =>
+    server.listen(0, '127.0.0.1', () => resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)),
+  )
+  afterAll(() => void server.close())
+  const packument = (registry: string, dist: object): string =>
+    JSON.stringify({
+      'dist-tags': { latest: '1.0.0' },
+      versions: { '1.0.0': { name: 'a', version: '1.0.0', dist: { tarball: `${registry}a.tgz`, ...dist } } },
+    })
+
+  it('answers with the manifest and the tarball of a version or a tag', async () => {
+    const registry = await ready
+    answers.set('/a', packument(registry, { integrity: sri(tarball) })).set('/a.tgz', Buffer.from(tarball))
+    for (const version of ['1.0.0', 'latest']) {
+      const served = await fetchPublished({ registry, authorization: 'Bearer t', name: 'a', version })
+      expect(served).toMatchObject({ name: 'a', version: '1.0.0', integrity: sri(tarball) })
+      expect(compareServed(await readTarball(tarball), served)).toEqual([])
+    }
+    expect(asked).toEqual(['Bearer t', 'Bearer t', 'Bearer t', 'Bearer t'])
+    const other = tgz([{ name: 'package/package.json', content: '{"name":"a","version":"1.0.0","bin":"x"}' }])
+    const served = await fetchPublished({ registry, name: 'a', version: '1.0.0' })
+    expect(compareServed(await readTarball(other), served).map(({ message }) => message)).toEqual([
+      expect.stringContaining('serves another tarball'),
+      expect.stringContaining('another "bin"'),
+    ])
+  })
+
+  it('is not believed: wrong digests, other answers, absent versions', async () => {
+    const registry = await ready
+    const ask = (version = '1.0.0') => fetchPublished({ registry, name: 'a', version })
+    answers.set('/a', packument(registry, { integrity: sri(Buffer.from('other')) }))
+    await problemOf(ask, 'E_PRODUCT')
+    answers.set('/a', packument(registry, { integrity: 'md5-abc' }))
+    await problemOf(ask, 'E_PRODUCT')
+    await problemOf(() => ask('2.0.0'), 'E_IO')
+    await problemOf(() => ask('__proto__'), 'E_IO')
+    answers.set('/a', packument(registry, { tarball: 'file:///etc/passwd' }))
+    await problemOf(ask, 'E_IO')
+    answers.set('/a', '<html>')
+    await problemOf(ask, 'E_FORMAT')
+    answers.delete('/a')
+    await problemOf(ask, 'E_IO')
+    await problemOf(() => fetchPublished({ registry: 'http://127.0.0.1:1/', name: 'a', version: '1.0.0' }), 'E_IO')
+  })
+
+  it('is the one that flags, publishConfig and npm’s configuration name, in this order, a scope’s own first', async () => {
+    const at = folder({
+      '.npmrc':
+        'registry=http://general.registry.example/\n@s:registry=http://scoped.registry.example/x/\n//scoped.registry.example/x/:_authToken=${TOKEN}\n',
+    })
+    const env = { ...process.env, TOKEN: 'secret', npm_config_userconfig: join(at, 'none'), npm_config_registry: undefined }
+    const search = { folder: at, env, name: 'a' }
+    expect(await findRegistry(search)).toEqual({ registry: 'http://general.registry.example/' })
+    expect(await findRegistry({ ...search, name: '@s/a' })).toEqual({
+      registry: 'http://scoped.registry.example/x/',
+      authorization: 'Bearer secret',
+    })
+    const publishConfig = { registry: 'http://own.registry.example' }
+    expect(await findRegistry({ ...search, publishConfig })).toEqual({ registry: 'http://own.registry.example/' })
+    expect(await findRegistry({ ...search, publishConfig, args: ['--registry=http://flag.registry.example/'] })).toEqual({
+      registry: 'http://flag.registry.example/',
+    })
+    await problemOf(() => findRegistry({ ...search, args: ['--registry', 'file:///x'] }), 'E_CONFIG')
+  })
+})
