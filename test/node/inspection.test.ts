@@ -1,12 +1,12 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Inspection, Link } from 'intoto'
-import { inspectIn, type InspectOptions } from 'intoto/node'
-import { folder, problemOf, replaceFs, runScript, script, systemError } from './place.ts'
+import { createLink, defineLayout, encodeMetadata, generateKeyPair, importSigner, sign, type Inspection, type Link } from 'intoto'
+import { inspectIn, linkDirectory, type InspectOptions } from 'intoto/node'
+import { built, folder, problemOf, replaceFs, runScript, script, startScript, systemError } from './place.ts'
 
 const posix = process.platform !== 'win32'
 const sha256 = (content: string): string => createHash('sha256').update(content).digest('hex')
@@ -237,14 +237,26 @@ describe('inspectIn', () => {
     expect((await inspect(at, inspection(['./bin/tool']), { product: { path: join(at, 'bin') } })).byproducts['stdout']).toBe('ran\n')
   })
 
-  it.skipIf(!posix)('ends with an interruption, not with a verdict, when a signal reaches us', async () => {
-    const at = folder()
-    const code = `try { await n.inspectIn('.')({ name: 'i', run: ['sh', '-c', 'echo $$ > pid; sleep 60'] }, { linkFiles: [] }) } catch (error) { console.log(error.name, error.exitCode) }`
-    const child = spawn(process.execPath, [script(code)], { cwd: at, stdio: ['ignore', 'pipe', 'inherit'] })
-    while (!existsSync(join(at, 'pid'))) await new Promise((resolve) => setTimeout(resolve, 10))
-    child.kill('SIGTERM')
+  it.skipIf(!posix)('ends a verification without verdict when a signal reaches us', async () => {
+    const signer = await importSigner((await generateKeyPair()).privatePem)
+    const layout = defineLayout({
+      functionaries: { alice: signer.key },
+      expires: '2999-01-01T00:00:00Z',
+      steps: [{ name: 'build', functionaries: ['alice'] }],
+      inspect: [{ name: 'unpack', run: ['sh', '-c', 'echo $$ > pid; sleep 60'] }],
+    })
+    const at = folder({ layout: encodeMetadata(await sign(layout, [signer])) })
+    linkDirectory(at).put(await sign(createLink({ name: 'build' }), [signer]))
+    const code = `import { decodeMetadata, judge } from ${JSON.stringify(new URL('../index.js', built).href)}
+      const layout = decodeMetadata(fs.readFileSync('layout'))
+      const keys = Object.values(layout.payload.keys)
+      try { console.log(await judge(layout, { keys, links: n.linkDirectory('.'), inspect: n.inspectIn('.') })) }
+      catch (error) { console.log(error.name, error.exitCode) }`
+    const child = startScript(code, { cwd: at })
     let said = ''
-    child.stdout.on('data', (piece: Buffer) => (said += piece.toString()))
+    child.stdout?.on('data', (piece: Buffer) => (said += piece.toString()))
+    while (said === '' && !existsSync(join(at, 'pid'))) await new Promise((resolve) => setTimeout(resolve, 10))
+    child.kill('SIGTERM')
     await new Promise((resolve) => child.once('close', resolve))
     expect(said).toBe('InterruptedError 143\n')
   })

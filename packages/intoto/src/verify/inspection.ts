@@ -25,7 +25,8 @@ export async function runInspections(run: Run): Promise<void> {
       report.products = namesOf(link.products).length
       report.command = [...link.command]
     } catch (error) {
-      if (!(error instanceof InTotoError)) throw error
+      // Whoever interrupts an inspection gets no verdict, not a "no".
+      if (!(error instanceof InTotoError) || error.code === 'E_NOT_RECORDED') throw error
       run.add({ ...error.problem, step: inspection.name })
       return
     }

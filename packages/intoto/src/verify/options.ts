@@ -42,7 +42,7 @@ export interface VerifyOptions {
 
 /**
  * Runs the command of an inspection and records what is there before and after.
- * @throws E_INSPECTION when it cannot be started or fails
+ * @throws E_INSPECTION when it cannot be started or fails; E_NOT_RECORDED when we were interrupted, which ends the verification without verdict
  */
 export type Inspect = (inspection: Inspection, context: InspectContext) => Promise<Link>
 

@@ -50,12 +50,12 @@ export async function judge(layout: Metadata, options: VerifyOptions): Promise<R
   return finish(run)
 }
 
-/** What a source or a reader refuses is part of the verdict; what nobody foresaw is not caught. */
+/** What a source or a reader refuses is part of the verdict; what nobody foresaw, and an interrupted inspection, are not caught. */
 async function guarded(run: Run, work: () => Promise<void>): Promise<void> {
   try {
     await work()
   } catch (error) {
-    if (!(error instanceof InTotoError)) throw error
+    if (!(error instanceof InTotoError) || error.code === 'E_NOT_RECORDED') throw error
     run.add(error.problem)
   }
 }
