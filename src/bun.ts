@@ -49,7 +49,7 @@ function listen(build: BunBuild, options: ResolvedOptions): void {
   const loaded = new Set<string>()
   const run = begin(config, options, folder)
   if (run === undefined) return
-  if (run.recording) build.onLoad({ filter: /./, namespace: 'file' }, ({ path }) => void loaded.add(path) as undefined)
+  if (run.recording) build.onLoad({ filter: /./, namespace: 'file' }, ({ path }) => void loaded.add(path))
   build.onEnd(async (result) => {
     if (result.success) end(run, result, { folder, loaded, outdir: config.outdir })
     else run.fail(result.logs[0] ?? 'the build failed')
@@ -64,14 +64,25 @@ function begin({ entrypoints, outdir, format, tsconfig }: BunBuild['config'], op
     folder,
     label: JSON.stringify(['bun', entrypoints, outdir, format]),
     watch: false,
-    log: { info: (line) => void process.stderr.write(`[in-toto] ${line}\n`), warn: (line) => void process.stderr.write(`[in-toto] ${line}\n`) },
+    configuresAll: true,
+    log: {
+      info: (line) => void process.stderr.write(`[in-toto] ${line}\n`),
+      warn: (line) => void process.stderr.write(`[in-toto] ${line}\n`),
+    },
   })
   if (run === undefined) return undefined
   run.begun()
   if (outdir !== undefined) run.target(resolve(folder, outdir))
   run.covers('graph', 'declared')
+  run.configuration(runtimeFiles(folder))
   if (tsconfig !== undefined) run.files([tsconfig], folder)
   return run
+}
+
+/** What Bun itself reads before the script runs; variables of .env files end up in bundles by `env: 'inline'`. */
+function runtimeFiles(folder: string): string[] {
+  const mode = process.env['NODE_ENV'] ?? 'development'
+  return ['bunfig.toml', '.env', '.env.local', `.env.${mode}`, `.env.${mode}.local`].map((name) => join(folder, name))
 }
 
 function end(run: Run, { outputs, metafile }: BunResult, o: { folder: string; loaded: Set<string>; outdir: string | undefined }): void {
@@ -80,7 +91,10 @@ function end(run: Run, { outputs, metafile }: BunResult, o: { folder: string; lo
   if (o.outdir !== undefined) {
     const target = resolve(o.folder, o.outdir)
     const emitted = outputs.map(({ path }) => resolve(o.folder, path)).filter((path) => path.startsWith(target))
-    run.output(target, emitted.map((path) => path.slice(target.length + 1)))
+    run.output(
+      target,
+      emitted.map((path) => path.slice(target.length + 1)),
+    )
   }
   run.ended()
 }

@@ -38,7 +38,17 @@ function listen(build: PluginBuild, options: ResolvedOptions): void {
   })
 }
 
-function begin({ build, options, folder, watch }: { build: PluginBuild; options: ResolvedOptions; folder: string; watch: boolean }): Run | undefined {
+function begin({
+  build,
+  options,
+  folder,
+  watch,
+}: {
+  build: PluginBuild
+  options: ResolvedOptions
+  folder: string
+  watch: boolean
+}): Run | undefined {
   const { entryPoints, outdir, outfile, format, preserveSymlinks, tsconfig, inject, stdin, outbase } = build.initialOptions
   const run = beginRun(options, {
     bundler: 'esbuild',
@@ -47,7 +57,11 @@ function begin({ build, options, folder, watch }: { build: PluginBuild; options:
     label: JSON.stringify(['esbuild', entryPoints, outdir, outfile, outbase, format, stdin?.sourcefile]),
     watch,
     preserveSymlinks: preserveSymlinks === true,
-    log: { info: (line) => void process.stderr.write(`[in-toto] ${line}\n`), warn: (line) => void process.stderr.write(`[in-toto] ${line}\n`) },
+    configuresAll: true,
+    log: {
+      info: (line) => void process.stderr.write(`[in-toto] ${line}\n`),
+      warn: (line) => void process.stderr.write(`[in-toto] ${line}\n`),
+    },
   })
   if (run === undefined) return undefined
   run.begun()
@@ -58,7 +72,11 @@ function begin({ build, options, folder, watch }: { build: PluginBuild; options:
   return run
 }
 
-async function end(run: Run, { errors, metafile, outputFiles }: BuildResult, { folder, options }: { folder: string; options: BuildOptions }): Promise<void> {
+async function end(
+  run: Run,
+  { errors, metafile, outputFiles }: BuildResult,
+  { folder, options }: { folder: string; options: BuildOptions },
+): Promise<void> {
   if (errors.length > 0 || metafile === undefined) {
     run.fail(errors[0]?.text ?? 'esbuild gave no metafile')
     return run.close()
@@ -66,7 +84,11 @@ async function end(run: Run, { errors, metafile, outputFiles }: BuildResult, { f
   run.modules(inputs(metafile.inputs, folder))
   const target = outputFolder(options, folder)
   const emitted = Object.keys(metafile.outputs).map((path) => resolve(folder, path))
-  if (target !== undefined) run.output(target, emitted.filter((path) => path.startsWith(target)).map((path) => path.slice(target.length + 1)))
+  if (target !== undefined)
+    run.output(
+      target,
+      emitted.filter((path) => path.startsWith(target)).map((path) => path.slice(target.length + 1)),
+    )
   run.ended()
   // With `write: false` somebody else writes, when we have nothing more to say: the link is made when the process exits.
   if (outputFiles === undefined || options.write !== false) await run.close()

@@ -23,13 +23,14 @@ export default function inToto(options: Options = {}): JsPlugin {
       config = resolvedConfig
     },
     buildStart: {
-      executor: () => {
+      // What is thrown outside a promise would crash Farm's core.
+      executor: async () => {
         if (config === undefined || config.compilation?.mode === 'development') return
         run = begin(config, resolved)
       },
     },
     buildEnd: {
-      executor: (_, context) => {
+      executor: async (_, context) => {
         if (run === undefined || config === undefined) return
         run.modules(context?.getWatchFiles() ?? [])
         declared(run, config)
@@ -55,7 +56,10 @@ function begin(config: ResolvedUserConfig, options: ReturnType<typeof resolveOpt
     folder: root,
     label: JSON.stringify(['farm', input, output?.path, output?.targetEnv]),
     watch: Boolean(config.compilation?.watch),
-    log: { info: (line) => void process.stderr.write(`[in-toto] ${line}\n`), warn: (line) => void process.stderr.write(`[in-toto] ${line}\n`) },
+    log: {
+      info: (line) => void process.stderr.write(`[in-toto] ${line}\n`),
+      warn: (line) => void process.stderr.write(`[in-toto] ${line}\n`),
+    },
   })
   run?.begun()
   run?.target(outputFolder(config))
@@ -68,7 +72,9 @@ function declared(run: Run, config: ResolvedUserConfig): void {
   const root = config.root ?? process.cwd()
   const { envDir = root, configFilePath } = config
   const mode = (config as { mode?: string }).mode ?? config.compilation?.mode ?? 'production'
-  const usual = ['ts', 'js', 'mjs', 'cjs', 'mts', 'cts'].map((ending) => join(root, `farm.config.${ending}`)).filter((file) => existsSync(file))
+  const usual = ['ts', 'js', 'mjs', 'cjs', 'mts', 'cts']
+    .map((ending) => join(root, `farm.config.${ending}`))
+    .filter((file) => existsSync(file))
   const files = configFilePath ? [configFilePath] : usual.slice(0, 1)
   run.configuration(files.flatMap((file) => [...importedFiles(file)]))
   run.configuration(['.env', '.env.local', `.env.${mode}`, `.env.${mode}.local`].map((name) => resolve(root, envDir, name)))

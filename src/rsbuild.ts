@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import type { RsbuildPlugin } from '@rsbuild/core'
 import { resolveOptions, type Options } from './options.ts'
-import { importedFiles, takeKey } from './recorder.ts'
+import { importedFiles, takeKey, type Run } from './recorder.ts'
 import { compilerPlugin } from './rspack.ts'
 
 /** The plugin for `rsbuild.config.ts`. */
@@ -21,12 +21,20 @@ export default function inToto(options: Options = {}): RsbuildPlugin {
         const { mode } = environment.config
         const { rootPath } = api.context
         const publicFolders = [api.getNormalizedConfig().server.publicDir].flat().filter((folder) => typeof folder === 'object')
-        const plugin = compilerPlugin(resolved, (run) => {
+        const inputs = (run: Run): void => {
           run.configuration(configurationFiles(rootPath, process.argv))
-          run.configuration(['.env', '.env.local', ...modes(mode).flatMap((name) => [`.env.${name}`, `.env.${name}.local`])].map((name) => join(rootPath, name)))
-          for (const { name = 'public', copyOnBuild } of publicFolders) if (copyOnBuild !== false) run.tree(isAbsolute(name) ? name : join(rootPath, name))
-        })
-        appendPlugins(plugin)
+          run.configuration(
+            ['.env', '.env.local', ...modes(mode).flatMap((name) => [`.env.${name}`, `.env.${name}.local`])].map((name) =>
+              join(rootPath, name),
+            ),
+          )
+          for (const { name = 'public', copyOnBuild } of publicFolders)
+            if (copyOnBuild !== false) run.tree(isAbsolute(name) ? name : join(rootPath, name))
+        }
+        // Rsbuild keeps Rspack's own logger quiet, and early releases of Rsbuild 1 hand out none.
+        const logger = (api.logger as typeof api.logger | undefined) ?? console
+        const log = { info: (line: string) => logger.info(`[in-toto] ${line}`), warn: (line: string) => logger.warn(`[in-toto] ${line}`) }
+        appendPlugins(compilerPlugin(resolved, { inputs, log }))
       })
     },
   }
@@ -41,7 +49,9 @@ function modes(mode: string | undefined): string[] {
 function configurationFiles(root: string, argv: readonly string[]): Iterable<string> {
   const at = argv.findIndex((argument) => argument === '-c' || argument === '--config')
   const named = at < 0 ? argv.find((argument) => argument.startsWith('--config='))?.slice('--config='.length) : argv[at + 1]
-  const usual = ['mjs', 'ts', 'js', 'cjs', 'mts', 'cts'].map((ending) => join(root, `rsbuild.config.${ending}`)).filter((file) => existsSync(file))
+  const usual = ['mjs', 'ts', 'js', 'cjs', 'mts', 'cts']
+    .map((ending) => join(root, `rsbuild.config.${ending}`))
+    .filter((file) => existsSync(file))
   const files = named === undefined ? usual : [isAbsolute(named) ? named : join(root, named)]
   return new Set(files.flatMap((file) => [...importedFiles(file)]))
 }

@@ -7,14 +7,14 @@ import { existsSync } from 'node:fs'
 import { basename, extname, join } from 'node:path'
 import type { Compiler, WebpackPluginInstance } from 'webpack'
 import { resolveOptions, type Options } from './options.ts'
-import { beginRun, importedFiles, takeKey, toolFiles, type Run } from './recorder.ts'
+import { beginRun, importedFiles, takeKey, toolFiles, type Log, type Run } from './recorder.ts'
 
 /** The plugin for `webpack.config.js`. Put it anywhere in `plugins`; one instance may serve several configurations. */
 export default function inToto(options: Options = {}): WebpackPluginInstance {
   const resolved = resolveOptions(options)
   if (!resolved.disable) takeKey()
   const listen = (compiler: Compiler): void => {
-    repairSnapshots(compiler.options as CacheOptions)
+    repairSnapshots(compiler.options)
     const runs = compilerRuns(compiler, { bundler: 'webpack', version: compiler.webpack.version, options: resolved })
     runs.onBegin((run) => watchReads(compiler, run))
     runs.onEnd((run, compilation) => {
@@ -63,6 +63,8 @@ export interface RunSource {
   readonly bundler: string
   readonly version: string
   readonly options: ReturnType<typeof resolveOptions>
+  /** The compiler's own logger unless given. */
+  readonly log?: Log
 }
 
 /** Where an adapter adds what only its bundler knows. */
@@ -110,16 +112,18 @@ export function compilerRuns(given: unknown, source: RunSource): CompilerRuns {
   return { onBegin: (listener) => listeners.begin.push(listener), onEnd: (listener) => listeners.end.push(listener) }
 }
 
-function beginCompilerRun(compiler: AnyCompiler, { bundler, version, options }: RunSource, watch: boolean): Run | undefined {
+function beginCompilerRun(compiler: AnyCompiler, { bundler, version, options, log }: RunSource, watch: boolean): Run | undefined {
   const logger = compiler.getInfrastructureLogger('in-toto')
   return beginRun(options, {
     bundler,
     version,
     folder: compiler.context,
-    label: JSON.stringify([bundler, compiler.name, compiler.options.entry, compiler.outputPath], (_, value: unknown) => (typeof value === 'function' ? 'function' : value)),
+    label: JSON.stringify([bundler, compiler.name, compiler.options.entry, compiler.outputPath], (_, value: unknown) =>
+      typeof value === 'function' ? 'function' : value,
+    ),
     watch,
     preserveSymlinks: compiler.options.resolve.symlinks === false,
-    log: { info: (line) => logger.info(line), warn: (line) => logger.warn(line) },
+    log: log ?? { info: (line) => logger.info(line), warn: (line) => logger.warn(line) },
   })
 }
 
@@ -141,7 +145,10 @@ export function configurationFiles(bundler: string, argv: readonly string[] = pr
     const [, value] = /^(?:-c|--config)(?:=(.*))?$/.exec(argument) ?? []
     return /^(?:-c|--config)(?:=|$)/.test(argument) ? [value ?? argv[i + 1] ?? ''] : []
   })
-  const usual = ['js', 'mjs', 'cjs', 'ts', 'mts', 'cts'].flatMap((ending) => [`${bundler}.config.${ending}`, `.${bundler}/${bundler}.config.${ending}`])
+  const usual = ['js', 'mjs', 'cjs', 'ts', 'mts', 'cts'].flatMap((ending) => [
+    `${bundler}.config.${ending}`,
+    `.${bundler}/${bundler}.config.${ending}`,
+  ])
   const found = given.length > 0 ? given : usual.filter((name) => existsSync(name)).slice(0, 1)
   return new Set(found.flatMap((file) => [...importedFiles(join(process.cwd(), file))]))
 }

@@ -4,7 +4,7 @@
  */
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
-import type { JsonObject, JsonValue } from 'intoto'
+import type { JsonObject } from 'intoto'
 import type * as Npm from 'intoto-npm'
 import { asProblem } from './failure.ts'
 import { isDependency, nameOf } from './place.ts'
@@ -24,7 +24,7 @@ export function dependenciesOf(session: Session): JsonObject {
     const path = findLockfile(root.real)
     if (path === undefined) return {}
     const { dependencies, unknown } = resolveBundled(files, readLockfile(path), { base: dirname(path), read: readManifest })
-    const found: JsonObject = { 'resolved-dependencies': dependencies as JsonValue[] }
+    const found: JsonObject = { 'resolved-dependencies': dependencies }
     if (unknown.length > 0) found['unresolved-files'] = unknown.map((file) => nameOf(root, file)).sort()
     return found
   } catch (error) {

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { bun, linkName, others, Project, sha256, type Ended, type Other } from './project.ts'
+import { bun, others, Project, sha256, type Ended, type Other } from './project.ts'
 
 const hasStrace = isThere('strace') || process.env['CI_PEERS'] === '1'
 if (!hasStrace) process.stdout.write('skipped: no strace, so opened files are not traced\n')
@@ -64,7 +64,9 @@ describe.each(others)('an app with everything, by %s', (bundler) => {
     expect(Object.keys(materials)).toEqual(expect.arrayContaining(['package.json', 'package-lock.json', 'node_modules/tiny-dep/inner.js']))
     expect(command).toEqual(bundler === 'rsbuild' ? ['rsbuild', 'build'] : ['node', ...commandOf(bundler, project)])
     expect(byproducts['coverage']).toContain('declared')
-    expect(byproducts['resolved-dependencies']).toEqual([{ uri: 'pkg:npm/tiny-dep@1.2.3', digest: { sha512: expect.stringMatching(/^cf83e1357eefb8bd[0-9a-f]{112}$/) } }])
+    expect(byproducts['resolved-dependencies']).toEqual([
+      { uri: 'pkg:npm/tiny-dep@1.2.3', digest: { sha512: expect.stringMatching(/^cf83e1357eefb8bd[0-9a-f]{112}$/) } },
+    ])
     expect(byproducts).not.toHaveProperty('unresolved-files')
     expect(JSON.stringify(byproducts)).not.toContain(project.dir)
   })

@@ -1,7 +1,9 @@
 /** What goes wrong around a build, in every bundler that is neither Vite nor Rollup: a refusal, no link, or the truth; never a wrong digest. */
-import { mkdirSync, rmSync, statSync, utimesSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { mkdirSync, statSync, utimesSync } from 'node:fs'
+import { describe, expect, it, vi } from 'vitest'
 import { others, Project, sha256, type Ended, type Other } from './project.ts'
+
+vi.setConfig({ maxConcurrency: 2, testTimeout: 60_000 })
 
 type Case = 'good' | 'change' | 'swap' | 'broken' | 'second' | 'development'
 
@@ -12,15 +14,17 @@ function run(bundler: Other, project: Project, name: Case, env: Record<string, s
 
 async function expectTrue(project: Project): Promise<string[]> {
   const { materials, products } = await project.link()
-  for (const [name, digest] of Object.entries({ ...materials, ...products })) expect(digest, name).toEqual({ sha256: sha256(project.path(name)) })
+  for (const [name, digest] of Object.entries({ ...materials, ...products }))
+    expect(digest, name).toEqual({ sha256: sha256(project.path(name)) })
   expect(Object.keys(materials)).toEqual(expect.arrayContaining(['package.json', 'run.mjs', 'src/main.js', 'src/part.js']))
   return Object.keys(products)
 }
 
 describe.each(others)('%s', { concurrent: true }, (bundler) => {
-  const project = new Project(`trouble-${bundler}`, bundler, 'trouble')
+  const trouble = (): Project => new Project(`trouble-${bundler}`, bundler, 'trouble')
 
   it('tells the truth of late writers and planted files, and takes its link away when things go wrong', async () => {
+    const project = trouble()
     project.write('dist/planted.js', 'evil')
     const { code, text } = await run(bundler, project, 'good')
     expect(code, text).toBe(0)
@@ -35,6 +39,7 @@ describe.each(others)('%s', { concurrent: true }, (bundler) => {
   })
 
   it.each(['change', 'swap'] as const)('refuses an input that did not hold still: %s', async (name) => {
+    const project = trouble()
     const { code, text } = await run(bundler, project, name)
     expect(text).toContain('E_CHANGED_DURING_BUILD')
     expect(text).toContain('src/part.js')
@@ -43,13 +48,14 @@ describe.each(others)('%s', { concurrent: true }, (bundler) => {
   })
 
   it('leaves no link when a second output fails after the first was written', async () => {
-    rmSync(project.path('dist'), { recursive: true })
+    const project = trouble()
     const { text } = await run(bundler, project, 'second')
     expect(project.files('dist').length, text).toBeGreaterThan(0)
     expect(project.links('dist')).toEqual([])
   })
 
   it('fails without a key where a link is required, and builds without a link where none is', async () => {
+    const project = trouble()
     const keyless = await run(bundler, project, 'good', { INTOTO_KEY_FILE: undefined })
     expect(keyless.code, keyless.text).toBe(0)
     expect(keyless.text).toContain('not signed: no key')
