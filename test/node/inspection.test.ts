@@ -253,11 +253,11 @@ describe('inspectIn', () => {
       try { console.log(await judge(layout, { keys, links: n.linkDirectory('.'), inspect: n.inspectIn('.') })) }
       catch (error) { console.log(error.name, error.exitCode) }`
     const child = startScript(code, { cwd: at })
-    let said = ''
-    child.stdout?.on('data', (piece: Buffer) => (said += piece.toString()))
-    while (said === '' && !existsSync(join(at, 'pid'))) await new Promise((resolve) => setTimeout(resolve, 10))
+    const said: string[] = []
+    child.stdout?.on('data', (piece: Buffer) => said.push(piece.toString()))
+    while (said.length === 0 && !existsSync(join(at, 'pid'))) await new Promise((resolve) => setTimeout(resolve, 10))
     child.kill('SIGTERM')
     await new Promise((resolve) => child.once('close', resolve))
-    expect(said).toBe('InterruptedError 143\n')
+    expect(said.join('')).toBe('InterruptedError 143\n')
   })
 })
