@@ -16,6 +16,6 @@ const failed = tests.filter((test) => test.status === 'failed').length + broken.
 for (const suite of broken) console.log(`did not run: ${suite.name}: ${suite.message}`)
 for (const test of skipped) console.log(`skipped, but nothing may be: ${test.fullName} (${test.suite})`)
 if (passed === 0) console.log('no test ran')
-if (Number(status) !== 0 && failed === 0) console.log(`the tests passed, yet a command ended with ${status}`)
+if (Number(status) !== 0 && failed === 0 && passed > 0) console.log(`the tests passed, yet a command ended with ${status}`)
 console.log(`${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`)
 process.exitCode = Number(status) || (failed > 0 || skipped.length > 0 || passed === 0 ? 1 : 0)
