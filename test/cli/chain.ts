@@ -44,13 +44,19 @@ function git(root: string, ...args: string[]): void {
   if (status !== 0) throw new Error(`git ${args.join(' ')}: ${stderr}`)
 }
 
+/** What differs from the plain package: members of its package.json, words of `layout new`. */
+export interface Variant {
+  readonly manifest?: object
+  readonly layout?: readonly string[]
+}
+
 /** Makes the package, the keys and the layout, and carries out the steps up to and including this one. */
-export function makeChain(folder: string, through: 'source' | 'build' | 'test' | 'package' = 'package'): Chain {
+export function makeChain(folder: string, through: 'source' | 'build' | 'test' | 'package' = 'package', o: Variant = {}): Chain {
   const root = join(folder, 'lib')
   const keys = join(folder, 'keys')
   const call = { cwd: root }
   for (const path of [join(root, 'src'), join(root, 'in-toto'), keys]) mkdirSync(path, { recursive: true })
-  writeFileSync(join(root, 'package.json'), JSON.stringify(manifest, null, 2))
+  writeFileSync(join(root, 'package.json'), JSON.stringify({ ...manifest, ...o.manifest }, null, 2))
   writeFileSync(join(root, 'build.cjs'), build)
   writeFileSync(join(root, 'src/index.js'), 'export const answer = 42\n')
   writeFileSync(join(root, '.gitignore'), 'node_modules\ndist\n*.tgz\n*.link\n')
@@ -60,7 +66,7 @@ export function makeChain(folder: string, through: 'source' | 'build' | 'test' |
   }
   const functionaries = ['--functionary', 'in-toto/alice.pub', 'build=in-toto/ci.pub', 'package=in-toto/ci.pub']
   const commands = ['--step', 'build=npm run build', 'test=node --check dist/index.js']
-  mustRun(['layout', 'new', '--preset', 'npm', ...functionaries, ...commands, '--sign-with', '../keys/owner'], call)
+  mustRun(['layout', 'new', '--preset', 'npm', ...(o.layout ?? []), ...functionaries, ...commands, '--sign-with', '../keys/owner'], call)
   git(root, 'init', '-q')
   git(root, 'add', '-A')
   git(root, 'commit', '-q', '-m', 'all')
