@@ -36,7 +36,7 @@ const mediaTypes = {
 const known: ReadonlySet<string> = new Set(Object.values(mediaTypes))
 
 /** Rounds of writing the fallback list and looking whether it stayed. */
-const attempts = 8
+const attempts = 12
 
 /** A store in a repository of an OCI registry. */
 export class OciStore implements EvidenceStore {
@@ -97,12 +97,16 @@ export class OciStore implements EvidenceStore {
    * again until everything is in it.
    */
   private async tag(digest: string, added: readonly Descriptor[]): Promise<void> {
+    let complete = 0
     for (let attempt = 0; attempt < attempts; attempt++) {
       // clients that go in step would overwrite each other in every round
-      if (attempt > 0) await setTimeout(Math.random() * 100 * attempt)
+      if (attempt > 0) await setTimeout(50 + Math.random() * 100)
       const there = await this.registry.tagged(digest)
       const missing = added.filter((each) => there.every((other) => other.digest !== each.digest))
-      if (missing.length === 0) return
+      complete = missing.length === 0 ? complete + 1 : 0
+      // a client that had read the list before we wrote it may still take our entries out: so it is looked at for a while
+      if (complete === 3) return
+      if (complete > 0) continue
       const manifests = [...there, ...missing].map((each) => ({ ...each }))
       await this.registry.putManifest(
         { schemaVersion: 2, mediaType: ociIndex, manifests },
