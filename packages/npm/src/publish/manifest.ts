@@ -131,7 +131,11 @@ function installView(manifest: Manifest): { [name: string]: unknown } {
     peerDependencies: orNothing(manifest['peerDependencies']),
     peerDependenciesMeta: orNothing(manifest['peerDependenciesMeta']),
     bundleDependencies:
-      bundles === true ? Object.keys(dependencies).sort() : Array.isArray(bundles) ? orNothing((bundles as unknown[]).map(String).sort()) : undefined,
+      bundles === true
+        ? Object.keys(dependencies).sort()
+        : Array.isArray(bundles)
+          ? orNothing((bundles as unknown[]).map(String).sort())
+          : undefined,
     engines: orNothing(manifest['engines']),
     os: listed(manifest['os']),
     cpu: listed(manifest['cpu']),
