@@ -93,17 +93,27 @@ export async function compareMany(o: {
 }): Promise<Comparison[]> {
   const done: Comparison[] = []
   let next = 0
+  const one = async (seed: number): Promise<void> => {
+    const folder = join(o.folder, `chain-${seed}`)
+    const chain = await generate(seed, o.keys, { peers: o.peers, scratch: o.folder })
+    const comparison = await compare(chain, folder, o.peers)
+    done.push(comparison)
+    if (!Object.values(comparison.explained).includes(undefined)) rmSync(folder, { recursive: true, force: true })
+  }
   const worker = async (): Promise<void> => {
     while (next < o.count) {
       const seed = (o.seed + next++) >>> 0
-      const folder = join(o.folder, `chain-${seed}`)
-      const chain = await generate(seed, o.keys, { peers: o.peers, scratch: o.folder })
-      const comparison = await compare(chain, folder, o.peers)
-      done.push(comparison)
-      if (!Object.values(comparison.explained).includes(undefined)) rmSync(folder, { recursive: true, force: true })
+      try {
+        await one(seed)
+      } catch (cause) {
+        // The others end with the chain that they are at, so that nobody asks a peer that has been sent home.
+        next = o.count
+        throw new Error(`INTOTO_SEED=${seed}: ${String(cause)}`, { cause })
+      }
     }
   }
   // While the peers work on one chain, the next is being signed.
-  await Promise.all(Array.from({ length: 4 }, worker))
+  const ended = await Promise.allSettled(Array.from({ length: 4 }, worker))
+  for (const end of ended) if (end.status === 'rejected') throw end.reason
   return done
 }

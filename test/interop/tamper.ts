@@ -214,13 +214,23 @@ export const beforeSigning: Record<string, Tamper> = {
     return true
   }),
   'rule malformed': onRules((rules, random) => void rules.splice(random.below(rules.length + 1), 0, [...random.pick(brokenRules)])),
-  'threshold raised': (plan, random) => void anyStep(plan, random).threshold++,
+  'threshold raised': (plan, random) => {
+    const step = anyStep(plan, random)
+    if (!Number.isInteger(step.threshold)) return false
+    step.threshold++
+    return true
+  },
   'threshold odd': (plan, random) => void (loose(anyStep(plan, random))['threshold'] = random.pick(badThresholds)),
   'functionary struck off': (plan, random) => {
     const step = anyStep(plan, random)
     step.pubkeys.splice(random.below(step.pubkeys.length), 1)
   },
-  'functionary listed twice': (plan, random) => void anyStep(plan, random).pubkeys.push(anyStep(plan, random).pubkeys[0]!),
+  'functionary listed twice': (plan, random) => {
+    const [first] = anyStep(plan, random).pubkeys
+    if (first === undefined) return false
+    anyStep(plan, random).pubkeys.push(first)
+    return true
+  },
   'key taken out of the layout': (plan, random) => {
     const { keys } = anyLayout(plan, random).payload
     delete keys[random.pick(Object.keys(keys))]
