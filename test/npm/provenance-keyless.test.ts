@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { fulcioHandler, initializeCA, initializeCTLog, initializeTLog, initializeTSA, rekorHandler, tsaHandler } from '@sigstore/mock'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createLink, fromUtf8, generateKeyPair, importSigner, InTotoError, sign, utf8 } from 'intoto'
 import { packageProvenance, signKeyless, toBundle, verifyBundle, verifyKeyless, type KeylessSigning } from 'intoto-npm'
 import { answering, closeServer, listen } from './registry.ts'
@@ -49,6 +49,8 @@ const refused = async (run: () => unknown): Promise<InTotoError> => {
 }
 
 beforeAll(async () => {
+  // The mock's time stamper leaves zeros out of milliseconds, and the reader takes three digits or none: so the clock shows three that count.
+  vi.useFakeTimers({ toFake: ['Date'], now: Math.floor(Date.now() / 1000) * 1000 + 789 })
   const ctlog = await initializeCTLog(ecKeys())
   const ca = await initializeCA(ecKeys(), ctlog)
   const tlog = await initializeTLog('http://loopback', ecKeys())
@@ -90,6 +92,7 @@ beforeAll(async () => {
   )
   bundle = await signKeyless(statement, services())
 })
+afterAll(() => vi.useRealTimers())
 afterAll(() => closeServer(server))
 
 function ecKeys() {
