@@ -124,7 +124,13 @@ export const differences: readonly Difference[] = [
     when: (view) => linkFiles(view).some(misplaced),
     says: /is a link of the step/,
   },
-  { name: 'key-under-two-ids', peers: both, ours: 'refuses', when: keyListedTwice, says: /E_MISSING_STEP .* needed/ },
+  {
+    name: 'key-under-two-ids',
+    peers: both,
+    ours: 'refuses',
+    when: keyListedTwice,
+    says: /E_MISSING_STEP .* needed|E_ACTOR .* under another id of the same key/,
+  },
   { name: 'both-envelopes', peers: both, ours: 'refuses', when: (view) => view.files.some(ofBothKinds), says: /members of both formats/ },
   {
     name: 'member-twice',
@@ -189,7 +195,7 @@ export const differences: readonly Difference[] = [
     peers: both,
     ours: 'refuses',
     when: (view, peer) => linkFiles(view).some((file) => file.loadsHere && !countsFor(peer, file)),
-    says: /E_THRESHOLD .* disagree/,
+    says: /E_THRESHOLD .* disagree|links\/[^/]+\/[^/]+\.link/,
   },
   {
     name: 'unsigned-members',
@@ -245,7 +251,54 @@ export const differences: readonly Difference[] = [
   { name: 'patterns', peers: ['go'], ours: 'refuses', when: (view) => patterns(view).some(goReadsOtherwise), says: /E_RULE|E_TAMPER/ },
   { name: 'clean-names', peers: ['go'], ours: 'refuses', when: (view) => view.names.some(unclean), says: /E_RULE|E_TAMPER/ },
 
+  {
+    name: 'invalid-utf-8',
+    peers: ['go'],
+    ours: 'refuses',
+    when: (view) => view.files.some((file) => file.text.includes('\ufffd')),
+    says: /not well-formed UTF-8/,
+  },
+  {
+    name: 'empty-sublayout',
+    peers: both,
+    ours: 'refuses',
+    when: (view) => view.layouts.some((layout) => list(layout['steps']).length === 0),
+    says: /has no steps/,
+  },
+  {
+    name: 'signature-without-id',
+    peers: both,
+    ours: 'refuses',
+    when: (view) => linkFiles(view).some(withoutId),
+    says: /E_ACTOR|E_SIGNATURE/,
+  },
+
   // We accept what a peer refuses.
+  {
+    name: 'unknown-key-types',
+    peers: ['python'],
+    ours: 'accepts',
+    when: (view) => keyObjects(view).some(([, key]) => !usable(key)),
+    says: /Unsupported public key/,
+  },
+  {
+    name: 'malformed-signature',
+    peers: ['python'],
+    ours: 'accepts',
+    when: (view) =>
+      view.files.some(
+        (file) => file.loadsHere && file.signatures.some((s) => typeof s['sig'] !== 'string' || typeof s['keyid'] !== 'string'),
+      ),
+    says: /signature dict|KeyError/,
+  },
+  { name: 'optional-prefix', peers: ['go'], ours: 'accepts', when: (view) => sourcePrefixes(view).length > 0, says: /REQUIRE/ },
+  {
+    name: 'link-of-another-step',
+    peers: both,
+    ours: 'accepts',
+    when: (view) => linkFiles(view).some(misplaced),
+    says: /different artifacts/,
+  },
   {
     name: 'key-ids',
     peers: both,
@@ -344,12 +397,20 @@ export const differences: readonly Difference[] = [
   },
 ]
 
+/** Whether the problem speaks of a file that this peer does not read either, or of one that nobody is asked for. */
+function isAside(problem: string, view: View, peer: PeerName): boolean {
+  const file = linkFiles(view).find(({ path }) => problem.includes(`${path}:`) || problem.includes(`${path} `))
+  return problem.includes('.deadbeef.link') || (/counts as absent/.test(problem) && file !== undefined && !file.loads[peer])
+}
+
 /** Our own reasons for a refusal. That a link counts as absent explains that one is missing. */
-function reasons(ours: Verdict): string[] {
+function reasons(ours: Verdict, view: View, peer: PeerName): string[] {
   const absent = ours.problems.filter((problem) => /counts as absent/.test(problem))
   const errors = ours.problems.filter((problem) => !problem.startsWith('warning'))
   const own = errors.filter((problem) => absent.length === 0 || !/E_MISSING_STEP .* (found|needed)/.test(problem))
-  return [...own, ...absent]
+  const all = [...own, ...absent]
+  const telling = all.filter((problem) => !isAside(problem, view, peer))
+  return telling.length > 0 ? telling : all
 }
 
 /** The names that explain why this peer differs from us; undefined when there is more to it than they explain. */
@@ -358,7 +419,7 @@ export function explain(view: View, verdicts: Verdicts, peer: PeerName): string[
   const causes = differences.filter(
     (difference) => difference.ours === side && difference.peers.includes(peer) && difference.when(view, peer),
   )
-  const said = verdicts.ours.ok ? verdicts[peer].problems : reasons(verdicts.ours)
+  const said = verdicts.ours.ok ? verdicts[peer].problems : reasons(verdicts.ours, view, peer)
   const found = said.map((problem) => causes.find((difference) => difference.says.test(problem))?.name)
   return found.includes(undefined) || found.length === 0 ? undefined : [...new Set(found as string[])]
 }
