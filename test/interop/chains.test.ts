@@ -8,7 +8,8 @@ import { runChains, tally } from './tally.ts'
 
 describeWithPeers('random chains', () => {
   test('2,000 of them: where the peers agree, so do we, and every other difference has a name', async () => {
-    const result = tally(await runChains({ seed: chosenSeed(), count: 2_000 }))
+    // The same chains for every change, so that a failure is the change's own; new seeds are for `npm run test:slow`.
+    const result = tally(await runChains({ seed: chosenSeed(1_714_550_677), count: 2_000 }))
     expect(result.unexplained).toEqual([])
     expect(result.honestRefused).toEqual([])
     // The generator must be worth its while: good chains and bad ones, and most differences seen.

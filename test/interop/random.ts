@@ -50,8 +50,8 @@ export class Random {
   }
 }
 
-/** The seed to use: `INTOTO_SEED` when it is set, else a new one. */
-export function chosenSeed(): number {
+/** The seed to use: `INTOTO_SEED` when it is set, else the usual one, else a new one. */
+export function chosenSeed(usual?: number): number {
   const given = process.env['INTOTO_SEED']
-  return given ? Number(given) >>> 0 : (Date.now() ^ (process.pid << 16)) >>> 0
+  return given ? Number(given) >>> 0 : (usual ?? (Date.now() ^ (process.pid << 16)) >>> 0)
 }
