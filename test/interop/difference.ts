@@ -405,12 +405,10 @@ function isAside(problem: string, view: View, peer: PeerName): boolean {
 
 /** Our own reasons for a refusal. That a link counts as absent explains that one is missing. */
 function reasons(ours: Verdict, view: View, peer: PeerName): string[] {
-  const absent = ours.problems.filter((problem) => /counts as absent/.test(problem))
-  const errors = ours.problems.filter((problem) => !problem.startsWith('warning'))
-  const own = errors.filter((problem) => absent.length === 0 || !/E_MISSING_STEP .* (found|needed)/.test(problem))
-  const all = [...own, ...absent]
-  const telling = all.filter((problem) => !isAside(problem, view, peer))
-  return telling.length > 0 ? telling : all
+  const told = ours.problems.filter((problem) => !isAside(problem, view, peer))
+  const absent = told.filter((problem) => /counts as absent/.test(problem))
+  const errors = told.filter((problem) => !problem.startsWith('warning'))
+  return [...errors.filter((problem) => absent.length === 0 || !/E_MISSING_STEP .* (found|needed)/.test(problem)), ...absent]
 }
 
 /** The names that explain why this peer differs from us; undefined when there is more to it than they explain. */
