@@ -19,6 +19,8 @@ const results = process.env['TEST_RESULTS']
 
 export default defineConfig({
   test: {
+    // Most tests wait for a program that they started: a worker for every core, not the usual one less.
+    maxWorkers: '100%',
     reporters: results ? ['default', ['json', { outputFile: results }]] : ['default'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
