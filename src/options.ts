@@ -33,6 +33,8 @@ export interface Options {
   hash?: readonly ('sha256' | 'sha512')[]
   /** DSSE envelope around the link, or the older Metablock. */
   format?: 'dsse' | 'metablock'
+  /** Writes a Statement of the attestation framework beside the link: with the link predicate, or with SLSA provenance. */
+  statement?: false | 'link' | 'slsa'
   /** Which implementation's key id names the file and stands in the signature. */
   keyidStyle?: 'python' | 'go'
   /** Names of environment variables to record; no other is. */
@@ -73,6 +75,7 @@ export interface ResolvedOptions {
   readonly dependencies: 'files' | 'lockfile' | 'none'
   readonly sha512: boolean
   readonly format: 'dsse' | 'metablock'
+  readonly statement: false | 'link' | 'slsa'
   readonly keyidStyle: 'python' | 'go'
   readonly env: readonly string[]
   readonly command: readonly string[] | undefined
@@ -95,10 +98,11 @@ export interface Patterns {
 }
 
 /** Options that are one of a few words. */
-const choices: Readonly<Record<string, readonly string[]>> = {
+const choices: Readonly<Record<string, readonly (string | false)[]>> = {
   dependencies: ['files', 'lockfile', 'none'],
   format: ['dsse', 'metablock'],
   keyidStyle: ['python', 'go'],
+  statement: [false, 'link', 'slsa'],
   stale: ['exclude', 'error'],
   late: ['update', 'error'],
   finish: ['exit', 'build', 'manual'],
@@ -137,6 +141,7 @@ export function resolveOptions(o: Options = {}, env: NodeJS.ProcessEnv = process
     dependencies: o.dependencies ?? 'files',
     sha512: o.hash?.includes('sha512') ?? false,
     format: o.format ?? 'dsse',
+    statement: o.statement ?? false,
     keyidStyle: o.keyidStyle ?? 'python',
     env: o.env ?? [],
     command: o.command,

@@ -6,12 +6,13 @@ import { resolve } from 'node:path'
 import { InTotoError, type JsonValue } from 'intoto'
 import type { ResolvedOptions } from '../options.ts'
 import { readClock } from './clock.ts'
-import { removeEarlier, unlink } from './earlier.ts'
+import { removeEarlier } from './earlier.ts'
 import { listenToExit } from './exit.ts'
 import { asProblem, bundlerError } from './failure.ts'
 import { readGit } from './git.ts'
 import { isStill } from './guard.ts'
 import { signingKey, type SigningKey } from './key.ts'
+import { withdrawLink } from './link.ts'
 import type { Log } from './log.ts'
 import { findRoot, usedPath } from './place.ts'
 import { idleRun, RecordingRun, type Host, type Run } from './run.ts'
@@ -103,8 +104,7 @@ function openSession(init: NewSession): Session {
   refuseOther(known, init)
   known.log = init.log
   if (known.watch) known.open.clear() // a rebuild that failed is never closed
-  if (known.written !== undefined) unlink(known.written.path)
-  delete known.written
+  withdrawLink(known)
   if (known.open.size === 0) dropMoved(known)
   return known
 }
@@ -123,7 +123,7 @@ function dropMoved(session: Session): void {
 }
 
 function refuseOther({ options }: Session, other: NewSession): void {
-  const names = ['key', 'linkDir', 'format', 'keyidStyle', 'finish'] as const
+  const names = ['key', 'linkDir', 'format', 'keyidStyle', 'statement', 'finish'] as const
   const odd = names.find((name) => options[name] !== other.options[name])
   if (odd === undefined) return
   const message = `two plugins of the step "${options.step}" disagree on the option "${odd}"`

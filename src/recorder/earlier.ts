@@ -9,12 +9,13 @@ import { readMetadataFile } from 'intoto/node'
 import { commandOf } from './command.ts'
 import { isWithin, nameOf, type Root } from './place.ts'
 import { registry, type Session } from './session.ts'
+import { isStatementOf, statementPath } from './statement.ts'
 
 /** What is needed to know which links are meant. */
 export type Owner = Pick<Session, 'root' | 'options' | 'key' | 'foreign'>
 
 /**
- * Removes the step's links from an output folder and from those above it up to the package (where a build of several folders puts its link).
+ * Removes the step's links, and the Statements beside them, from an output folder and from those above it up to the package (where a build of several folders puts its link).
  * With `linkDir`, where other functionaries' links may lie, only the one that this key would write.
  * @throws InTotoError E_IO when a link cannot be removed
  */
@@ -22,12 +23,17 @@ export function removeEarlier(owner: Owner, folder: string): void {
   const { linkDir, step, keyidStyle } = owner.options
   if (linkDir !== undefined) {
     const { signer } = owner.key
-    if (signer !== undefined)
-      removeLink(owner, join(resolve(owner.root.real, linkDir), linkFileName(step, keyidFor(signer.key, keyidStyle))))
+    if (signer === undefined) return
+    const path = join(resolve(owner.root.real, linkDir), linkFileName(step, keyidFor(signer.key, keyidStyle)))
+    removeLink(owner, path)
+    unlink(statementPath(path))
     return
   }
   for (const place of foldersOf(owner.root, folder)) {
-    for (const name of names(place)) if (isLinkOf(step, name)) removeLink(owner, join(place, name))
+    for (const name of names(place)) {
+      if (isLinkOf(step, name)) removeLink(owner, join(place, name))
+      if (isStatementOf(step, name)) unlink(join(place, name))
+    }
   }
 }
 

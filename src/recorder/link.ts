@@ -14,6 +14,7 @@ import {
   type Metadata,
   type Signer,
   type SignOptions,
+  type Statement,
 } from 'intoto'
 import { linkDirectory, type FileDigest } from 'intoto/node'
 import { byproductsOf, environmentOf } from './byproduct.ts'
@@ -23,6 +24,7 @@ import { consumedFiles } from './guard.ts'
 import { isWithin, nameOf } from './place.ts'
 import { mergedOutputs, producedFiles } from './product.ts'
 import { registry, sayOnce, type Session } from './session.ts'
+import { putStatement, statementFor, statementPath } from './statement.ts'
 
 /** A link that is not signed yet, with what it stands for. */
 export interface Draft {
@@ -62,29 +64,45 @@ export function draftLink(session: Session, previous?: Link): Draft {
   return { link, folder, products }
 }
 
+/** A signed link, and with the option `statement` what stands beside it. */
+export interface Evidence {
+  readonly link: Metadata<Link>
+  readonly statement?: Metadata<Statement>
+}
+
 /** Signs without waiting: for a process that is about to exit. */
-export function signNow(session: Session, link: Link): Metadata<Link> {
+export function signNow(session: Session, link: Link): Evidence {
   const signer = signerOf(session)
-  if (signer.signSync !== undefined) return signSync(link, [signer], signOptions(session))
+  const { statement } = session.options
+  if (signer.signSync !== undefined) {
+    const signed = { link: signSync(link, [signer], signOptions(session)) }
+    if (statement === false) return signed
+    return { ...signed, statement: signSync(statementFor(link, statement), [signer], { ...signOptions(session), format: 'dsse' }) }
+  }
   const fix = 'give a signer with signSync, or call finish() before the process exits'
   throw new InTotoError({ code: 'E_KEY', message: 'the signer cannot sign while the process exits', fix })
 }
 
 /** Signs, by whatever the signer needs. */
-export function signLater(session: Session, link: Link): Promise<Metadata<Link>> {
-  return sign(link, [signerOf(session)], signOptions(session))
+export async function signLater(session: Session, link: Link): Promise<Evidence> {
+  const signers = [signerOf(session)]
+  const { statement } = session.options
+  const signed = { link: await sign(link, signers, signOptions(session)) }
+  if (statement === false) return signed
+  return { ...signed, statement: await sign(statementFor(link, statement), signers, { ...signOptions(session), format: 'dsse' }) }
 }
 
 /**
- * Writes a signed link and remembers it.
+ * Writes a signed link, after the Statement that stands beside it, and remembers it.
  * @throws InTotoError E_IO
  */
-export function putLink(session: Session, draft: Draft, metadata: Metadata<Link>): void {
+export function putLink(session: Session, draft: Draft, { link, statement }: Evidence): void {
   const keyid = keyidFor(signerOf(session).key, session.options.keyidStyle)
   const path = join(draft.folder, linkFileName(session.options.step, keyid))
   if (session.written !== undefined && session.written.path !== path) withdrawLink(session)
   registry().links.add(path)
-  linkDirectory(draft.folder).put(metadata, { keyid })
+  if (statement !== undefined) putStatement(statementPath(path), statement)
+  linkDirectory(draft.folder).put(link, { keyid })
   session.written = { path, link: draft.link, products: draft.products }
 }
 
@@ -92,6 +110,7 @@ export function putLink(session: Session, draft: Draft, metadata: Metadata<Link>
 export function withdrawLink(session: Session): void {
   if (session.written === undefined) return
   unlink(session.written.path)
+  unlink(statementPath(session.written.path))
   delete session.written
 }
 

@@ -12,6 +12,7 @@ import { isWithin, nameOf } from './place.ts'
 import { refuseSecret } from './secret.ts'
 import { selector } from './select.ts'
 import type { Output, Session } from './session.ts'
+import { isStatementOf } from './statement.ts'
 
 /** The output folders as they are now. */
 export interface Produced {
@@ -81,10 +82,10 @@ function isOwn(path: string, { emitted }: Output, stats: BigIntStats, writtenFro
   return emitted.has(path) || stats.ctimeNs >= writtenFrom
 }
 
-/** The step's own link is never a product, nor is one of a build that runs beside it; else a file that the bundler emitted is, whatever its name. */
+/** The step's own link and Statement are never products, nor is the link of a build that runs beside it; else a file that the bundler emitted is, whatever its name. */
 function isLink(path: string, step: string, { emitted }: Output): boolean {
   const name = basename(path)
-  return isLinkOf(step, name) || (isLinkFileName(name) && !emitted.has(path))
+  return isLinkOf(step, name) || isStatementOf(step, name) || (isLinkFileName(name) && !emitted.has(path))
 }
 
 function selectedProducts(session: Session, folder: string): (path: string) => boolean {

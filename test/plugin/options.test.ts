@@ -12,6 +12,7 @@ describe('resolveOptions', () => {
       dependencies: 'files',
       sha512: false,
       format: 'dsse',
+      statement: false,
       keyidStyle: 'python',
       env: [],
       generated: [],

@@ -277,7 +277,7 @@ console.log('\\n' + JSON.stringify(outcomes))`,
 const small = { main: `import { part } from './part.js'\nexport const main = part + 1\n`, part: `export const part = 41\n` }
 
 /** A project whose `src/main.js` imports `src/part.js`. */
-export function smallProject(name: string, bundler: Bundler): Project {
+export function smallProject(name: string, bundler: Bundler | Other): Project {
   const project = new Project(name, bundler)
   project.write('src/main.js', small.main)
   project.write('src/part.js', small.part)

@@ -13,6 +13,7 @@ export type {
 export { postpack, recordPack, type PackOptions, type PostpackOptions, type PostpackResult } from './pack.ts'
 export {
   addLine,
+  bundleBuildType,
   bundleMediaType,
   githubBuildType,
   isGitHubActions,

@@ -19,8 +19,11 @@ import { baseName, isVerifiedFile, travellingLink } from './travel.ts'
 /** Each kind of difference is reported one by one up to here; the rest is counted. */
 const mostNamed = 20
 
-/** Adds a problem for each file that is added, missing or changed, and the figures to the Report. */
-export function checkProduct(run: Run, product: ProductEvidence): void {
+/**
+ * Adds a problem for each file that is added, missing or changed, and the figures to the Report.
+ * @param attested names of files that are Statements of verified links
+ */
+export function checkProduct(run: Run, product: ProductEvidence, attested: ReadonlySet<string>): void {
   const report: ProductReport = { path: product.path, kind: product.kind, matched: 0, links: 0, added: 0, missing: 0, changed: 0 }
   run.report.product = report
   const makers = makersOf(run, product)
@@ -28,7 +31,8 @@ export function checkProduct(run: Run, product: ProductEvidence): void {
   for (const name of Object.keys(product.artifacts).sort()) {
     const digests = product.artifacts[name]!
     const maker = makers.get(name)
-    if (maker === undefined) judgeUnknown(run, { product, name, digests, report, problems })
+    if (maker === undefined && attested.has(name)) report.links++
+    else if (maker === undefined) judgeUnknown(run, { product, name, digests, report, problems })
     else if (matchDigestSet(digests, maker.link.products[productName(maker, product, name)]!)) report.matched++
     else problems.add(changed(run, { name, digests, maker, recorded: productName(maker, product, name) }), () => report.changed++)
   }

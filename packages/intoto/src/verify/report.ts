@@ -93,7 +93,7 @@ export interface ProductReport {
   kind: 'folder' | 'file'
   /** Files that are as a link says. */
   matched: number
-  /** Link files of this run among them, byte-equal to those that were verified. */
+  /** Files of evidence among them: links, byte-equal to those that were verified, and Statements of theirs. */
   links: number
   added: number
   missing: number

@@ -13,6 +13,7 @@ import { createLink, type Link } from '../model/link.ts'
 import { substituteParameters } from '../model/parameter.ts'
 import { layoutNotes } from '../model/lint.ts'
 import { functionaryNames } from '../model/preset.ts'
+import { attestedFiles } from './attested.ts'
 import { findCandidates } from './candidate.ts'
 import { checkCommands } from './command.ts'
 import { checkRules, refuseWithoutInspect, runInspections } from './inspection.ts'
@@ -44,7 +45,7 @@ export async function judge(layout: Metadata, options: VerifyOptions): Promise<R
     if (!(await checkOwners(run))) return
     await verifySteps(run, options.links)
     await noteIntactLinks(run, layout)
-    if (!run.failed && product !== undefined) checkProduct(run, product)
+    if (!run.failed && product !== undefined) checkProduct(run, product, await attestedFiles(run, product))
     if (!run.failed && through === undefined) await inspectAll(run)
   })
   return finish(run)
