@@ -333,16 +333,9 @@ export const differences: readonly Difference[] = [
   { name: 'patterns', peers: ['go'], ours: 'accepts', when: (view) => patterns(view).some(goReadsOtherwise), says: /disallowed|REQUIRE/ },
   {
     name: 'unknown-members',
-    peers: ['python'],
-    ours: 'accepts',
-    when: (view) => payloads(view, 'metablock').some(withUnknown),
-    says: /ignature|signed/,
-  },
-  {
-    name: 'unknown-members',
     peers: ['go'],
     ours: 'accepts',
-    when: (view) => payloads(view).some(withUnknown),
+    when: (view) => payloads(view, 'dsse').some(withUnknown),
     says: /unknown field|requires/,
   },
   {

@@ -1,6 +1,7 @@
 /** The procedure as a whole: who must have signed, in which order things are looked at, what ends it, and what is warned about. */
 import { describe, expect, it } from 'vitest'
 import {
+  createLink,
   decodeMetadata,
   encodeMetadata,
   importKey,
@@ -296,6 +297,22 @@ describe('warnings that change no verdict', () => {
       ok: true,
       messages: [expect.stringContaining('layout["functionaries"]'), expect.stringContaining('layout.steps[0]["expectedAttributes"]')],
     })
+  })
+
+  it('but in a Metablock, where no other tool would sign them, they are refused', async () => {
+    const wire = layout([{ ...build, expectedAttributes: [] }], { functionaries: {} })
+    const report = await verdict({ layout: wire, format: 'metablock', links: [honest] })
+    expect(errorsOf(report).map(({ code, message }) => [code, message])).toEqual([
+      ['E_LAYOUT_INVALID', expect.stringContaining('layout["functionaries"]')],
+      ['E_LAYOUT_INVALID', expect.stringContaining('layout.steps[0]["expectedAttributes"]')],
+    ])
+    const link = Object.assign(createLink({ name: 'build' }), { attributes: [] })
+    const ok = async (format: 'dsse' | 'metablock') => {
+      const judged = await verdict({ layout: layout([build]), links: [await linkFile(alice, link, { format })] })
+      return [judged.ok, judged.problems.map(({ message }) => message).join()]
+    }
+    expect(await ok('dsse')).toEqual([true, ''])
+    expect(await ok('metablock')).toEqual([false, expect.stringContaining('"attributes" is no member of a link')])
   })
 
   it('certificates are known and do not count', async () => {

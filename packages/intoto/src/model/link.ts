@@ -37,6 +37,13 @@ export function isLink(value: unknown): value is Link {
   return typeof value === 'object' && value !== null && (value as { _type?: unknown })._type === 'link'
 }
 
+const members = ['_type', 'name', 'materials', 'products', 'byproducts', 'command', 'environment']
+
+/** Names of the members that a link of in-toto 1.0 does not have. */
+export function unknownMembers(link: Link): string[] {
+  return Object.keys(link).filter((name) => !members.includes(name))
+}
+
 /**
  * A link from outside. `environment` may be absent, `null` in place of a list is an empty one (Go writes that); all else must be there.
  * @throws E_FORMAT with the place

@@ -16,12 +16,17 @@ const known = {
 /** Members of in-toto-golang for X.509 functionaries (ITE-7). */
 const certificates = ['rootcas', 'intermediatecas', 'cert_constraints']
 
-/** Warnings that a verifier must not keep to itself: members without effect, keys that never count, ids that nobody can derive. */
-export function layoutNotes(layout: Layout): ProblemInit[] {
+/**
+ * What a verifier must not keep to itself: members without effect, keys that never count, ids that nobody can derive. Warnings, but for one: in a
+ * Metablock, both reference tools sign only the members that they know, so another one is an error there.
+ */
+export function layoutNotes(layout: Layout, format?: 'dsse' | 'metablock'): ProblemInit[] {
   const notes = [...memberNotes(layout, 'layout', known.layout)]
   layout.steps.forEach((step, i) => notes.push(...memberNotes(step, `layout.steps[${i}]`, known.step)))
   layout.inspect.forEach((inspection, i) => notes.push(...memberNotes(inspection, `layout.inspect[${i}]`, known.inspection)))
-  return [...notes, ...keyNotes(layout)]
+  const certain = (note: ProblemInit): ProblemInit =>
+    format === 'metablock' && note.code === 'E_LAYOUT_INVALID' ? { ...note, severity: 'error' } : note
+  return [...notes.map(certain), ...keyNotes(layout)]
 }
 
 function memberNotes(object: object, path: string, names: readonly string[]): ProblemInit[] {

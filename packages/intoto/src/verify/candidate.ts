@@ -8,7 +8,7 @@ import { isKnownKeytype, type Key } from '../keys/key.ts'
 import { decodeMetadata, hasSignature, type Metadata } from '../metadata/metadata.ts'
 import { cleanArtifacts, collisions } from '../model/artifact.ts'
 import { isLayout, type Layout, type Step } from '../model/layout.ts'
-import { isLink, linkFileName, type Link } from '../model/link.ts'
+import { isLink, linkFileName, unknownMembers, type Link } from '../model/link.ts'
 import { fromStatement } from '../model/predicate.ts'
 import { describeSigners } from './actor.ts'
 import { namesOf } from './names.ts'
@@ -138,7 +138,7 @@ async function check(run: Run, step: Step, candidate: Candidate): Promise<Candid
   if (isLayout(metadata.payload)) return { ...candidate, key, sublayout: metadata as Metadata<Layout> }
   const link = linkOf(run, metadata)
   if (link === undefined) return { ...candidate, fault: notLink(step, candidate) }
-  const wrong = nameFault(step, candidate, link) ?? collisionFault(step, candidate, link)
+  const wrong = memberFault(step, candidate, link) ?? nameFault(step, candidate, link) ?? collisionFault(step, candidate, link)
   if (wrong !== undefined) return { ...candidate, fault: wrong }
   return {
     ...candidate,
@@ -191,6 +191,14 @@ function notLink(step: Step, { file }: Candidate): ProblemInit {
     message,
     fix: 'record a link, or verify with Statements allowed (link predicate only)',
   }
+}
+
+/** In a Metablock, both reference tools sign only the members that they know: one more, and they find other signed bytes, or no link at all. */
+function memberFault(step: Step, { file, metadata }: Candidate, link: Link): ProblemInit | undefined {
+  const [name] = metadata?.format === 'metablock' ? unknownMembers(link) : []
+  if (name === undefined) return undefined
+  const message = `${shown(file)}: "${shown(name)}" is no member of a link, and a Metablock has no others`
+  return { code: 'E_FORMAT', step: step.name, file, message, fix: 'sign it as DSSE, or put what it says into the byproducts' }
 }
 
 /** A link speaks of the step that it names (specification 4.3): one of another step, renamed, is no evidence for this one. */

@@ -134,7 +134,7 @@ function checkLayout(run: Run): void {
   run.layout = parseLayout(payload, run.session.limits)
   run.report.layout.expires = run.layout.expires
   run.names = functionaryNames(run.layout)
-  for (const note of layoutNotes(run.layout)) run.add({ ...note, message: `${shown(run.title)}: ${note.message}` })
+  for (const note of layoutNotes(run.layout, run.metadata.format)) run.add({ ...note, message: `${shown(run.title)}: ${note.message}` })
   if (run.layout.steps.length > 0) return
   const empty = { code: 'E_LAYOUT_INVALID', message: `${shown(run.title)}: has no steps, so it promises nothing` } as const
   run.add(run.parent === undefined ? { ...empty, severity: 'warning' } : empty)
