@@ -33,7 +33,8 @@ export const verifyCommand: CommandFile = {
   async run(call: Call) {
     const flags = call.options as Flags
     try {
-      const { report, context } = await reachVerdict(flags, { command: 'verify', products: call.args, terminal: call.terminal })
+      const trace = flags.outputs?.some((output) => output.format === 'html') === true
+      const { report, context } = await reachVerdict(flags, { command: 'verify', products: call.args, terminal: call.terminal, trace })
       await writeReport(report, { outputs: flags.outputs, context, terminal: call.terminal })
       return report.ok ? exitCodes.ok : exitCodes.refused
     } catch (error) {

@@ -1,0 +1,46 @@
+/**
+ * `intoto report`: the verdict as a picture, one HTML file that needs no other. Judges exactly as verify does; only the rendering is its own.
+ */
+import type { Call, CommandFile } from './command.ts'
+import { exitCodes } from './failure.ts'
+import { tally, verdict } from './formats/phrase.ts'
+import { writeReport } from './output.ts'
+import { escape } from './terminal.ts'
+import { declareVerdict, reachVerdict, type VerdictFlags } from './verdict.ts'
+
+interface Flags extends VerdictFlags {
+  output: string
+}
+
+/** `intoto report`. */
+export const report: CommandFile = {
+  usage: '[PRODUCT…] -k KEY… [-l LAYOUT] [-d DIR…] [--output FILE]',
+  summary:
+    'Draws the chain of custody: one HTML file with the verdict, who did what, where files went, and what is wrong. Exit code as verify.',
+  examples: [
+    ['intoto report dist -k in-toto/owner.pub', 'writes in-toto-report.html'],
+    ['intoto report lib-1.0.0.tgz -k in-toto/owner.pub --output chain.html', 'for a tarball, to a file of your choice'],
+    ['intoto verify dist -k in-toto/owner.pub --format html --output chain.html', 'the same beside another verdict'],
+  ],
+  declare(command) {
+    command.argument('[product...]', 'what is judged: folders and files; stands before -k, which takes all words up to the next flag')
+    declareVerdict(command)
+    command
+      .option('--registry <url>', 'registry of npm: products (default: as npm is configured)')
+      .option('--store <address...>', 'where more evidence about the file is: dir:PATH, oci://HOST/REPOSITORY, archivista+https://HOST')
+      .option('--output <file>', 'file to write', 'in-toto-report.html')
+  },
+  async run(call: Call) {
+    const flags = call.options as unknown as Flags
+    const found = await reachVerdict(flags, { command: 'report', products: call.args, terminal: call.terminal, trace: true })
+    await writeReport(found.report, {
+      outputs: [{ format: 'html', file: flags.output }],
+      context: found.context,
+      terminal: call.terminal,
+      withText: false,
+    })
+    const counts = tally(found.report.problems)
+    call.terminal.print(`${escape(flags.output)}  ${counts === '' ? '' : `${counts}. `}${verdict(found.report)}\n`)
+    return found.report.ok ? exitCodes.ok : exitCodes.refused
+  },
+}

@@ -1,0 +1,61 @@
+/**
+ * Makes what a page carries inside: the report's script and style as `dist/assets.js`, with their hashes for the content security policy, and the
+ * verifier page as one file. `tsc -b` has built the libraries before. Each file is placed by rename.
+ */
+import { createHash } from 'node:crypto'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { rolldown } from 'rolldown'
+
+const at = (path) => fileURLToPath(new URL(path, import.meta.url))
+
+/** One script for a browser, that asks for nothing when it runs. */
+async function scriptOf(entry) {
+  const bundle = await rolldown({
+    input: at(entry),
+    platform: 'browser',
+    resolve: { conditionNames: ['import', 'default'] },
+    onLog(level, log, report) {
+      if (level === 'warn') throw new Error(`bundling: ${log.message}`)
+      report(level, log)
+    },
+  })
+  const { output } = await bundle.generate({ format: 'iife', minify: true, sourcemap: false })
+  await bundle.close()
+  if (output.length !== 1) throw new Error(`bundling: ${entry} makes ${output.length} files`)
+  return inline(output[0].code.trim())
+}
+
+/** Text that can stand in a script element, with nothing in it that could end the element, and nothing that can't be seen. */
+function inline(code) {
+  return code
+    .replace(/<(?=\/script|!--|script)/gi, '\\x3C')
+    .replace(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+/** A style sheet without comments and the space between its rules. */
+function styleOf(file) {
+  return readFileSync(at(file), 'utf8')
+    .replace(/\/\*.*?\*\//gs, '')
+    .replace(/\n\s*/g, '\n')
+    .replace(/ ?([{;]) ?/g, '$1')
+    .replace(/\n/g, '')
+}
+
+const hashOf = (text) => `sha256-${createHash('sha256').update(text).digest('base64')}`
+
+/** Writes beside the place and renames. */
+function place(path, text) {
+  const beside = at(`${path}.${process.pid}.tmp`)
+  writeFileSync(beside, text)
+  renameSync(beside, at(path))
+}
+
+const [script, style] = [await scriptOf('dist/explorer.js'), styleOf('src/style.css')]
+const members = { script, style, scriptHash: hashOf(script), styleHash: hashOf(style) }
+place(
+  'dist/assets.js',
+  Object.entries(members)
+    .map(([name, text]) => `export const ${name} = ${JSON.stringify(text)}\n`)
+    .join(''),
+)
