@@ -11,8 +11,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { fulcioHandler, initializeCA, initializeCTLog, initializeTLog, initializeTSA, rekorHandler, tsaHandler } from '@sigstore/mock'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { createLink, fromUtf8, generateKeyPair, importSigner, InTotoError, sign, utf8 } from 'intoto'
+import { createLink, fromUtf8, generateKeyPair, importSigner, sign, utf8 } from 'intoto'
 import { packageProvenance, signKeyless, toBundle, verifyBundle, verifyKeyless, type KeylessSigning } from 'intoto-npm'
+import { refusal } from './refusal.ts'
 import { answering, closeServer, listen } from './registry.ts'
 
 const sha256 = 'ab'.repeat(32)
@@ -36,17 +37,6 @@ let trustedRoot: Uint8Array
 let bundle: Uint8Array
 const requests: string[] = []
 const services = (): KeylessSigning => ({ identityToken, fulcioUrl: url, rekorUrl: url, tsaUrl: url, logEntry: 'intoto', timeout: 5_000 })
-const refused = async (run: () => unknown): Promise<InTotoError> => {
-  const error = await Promise.resolve()
-    .then(run)
-    .then(
-      () => 'nothing was refused',
-      (reason: unknown) => reason,
-    )
-  expect(error).toBeInstanceOf(InTotoError)
-  expect((error as InTotoError).message).not.toContain('\n')
-  return error as InTotoError
-}
 
 beforeAll(async () => {
   // The mock's time stamper leaves zeros out of milliseconds, and the reader takes three digits or none: so the clock shows three that count.
@@ -137,7 +127,7 @@ describe('keyless', () => {
     ['the identity and more', { identity: `${workflow}2` }],
     ['another issuer', { issuer: 'https://token.issuer.example.evil' }],
   ])('expecting %s is E_ACTOR', async (_, other) => {
-    expect((await refused(() => verifyKeyless(bundle, trust(other)))).code).toBe('E_ACTOR')
+    expect((await refusal(() => verifyKeyless(bundle, trust(other)))).code).toBe('E_ACTOR')
   })
 
   it.each([
@@ -151,7 +141,7 @@ describe('keyless', () => {
       'E_SIGNATURE',
     ],
   ])('with %s is refused', async (_, other, code) => {
-    expect((await refused(() => verifyKeyless(bundle, trust(other)))).code).toBe(code)
+    expect((await refusal(() => verifyKeyless(bundle, trust(other)))).code).toBe(code)
   })
 
   it.each<[string, (json: KeylessJson) => void]>([
@@ -166,7 +156,7 @@ describe('keyless', () => {
     ['a later time in the log', (b) => (b.verificationMaterial.tlogEntries[0]!.integratedTime = '4102444800')],
     ['a damaged certificate', (b) => (b.verificationMaterial.certificate!.rawBytes = 'AAAA')],
   ])('a bundle with %s is E_SIGNATURE', async (_, change) => {
-    expect((await refused(() => verifyKeyless(changed(change), trust()))).code).toBe('E_SIGNATURE')
+    expect((await refusal(() => verifyKeyless(changed(change), trust()))).code).toBe('E_SIGNATURE')
   })
 
   it('a bundle of another authority is E_SIGNATURE', async () => {
@@ -175,23 +165,23 @@ describe('keyless', () => {
       timestampAuthorities: { certChain: unknown }[]
     }
     root.certificateAuthorities[0]!.certChain = root.timestampAuthorities[0]!.certChain
-    expect((await refused(() => verifyKeyless(bundle, trust({ trustedRoot: utf8(JSON.stringify(root)) })))).code).toBe('E_SIGNATURE')
+    expect((await refusal(() => verifyKeyless(bundle, trust({ trustedRoot: utf8(JSON.stringify(root)) })))).code).toBe('E_SIGNATURE')
   })
 
   it('and keys are not taken for one another', async () => {
     const signer = await importSigner((await generateKeyPair()).privatePem)
     const keyed = await toBundle(await sign(statement, [signer]), signer.key)
-    expect((await refused(() => verifyKeyless(keyed, trust()))).code).toBe('E_SIGNATURE')
-    expect((await refused(() => verifyBundle(bundle, [signer.key]))).code).toBe('E_SIGNATURE')
+    expect((await refusal(() => verifyKeyless(keyed, trust()))).code).toBe('E_SIGNATURE')
+    expect((await refusal(() => verifyBundle(bundle, [signer.key]))).code).toBe('E_SIGNATURE')
   })
 
   it('says when a service refuses or is not there, without the token', async () => {
-    const gone = await refused(() => signKeyless(statement, { ...services(), fulcioUrl: `${url}/gone` }))
+    const gone = await refusal(() => signKeyless(statement, { ...services(), fulcioUrl: `${url}/gone` }))
     expect(gone.code).toBe('E_KEY')
     const closed = createServer()
     const address = await listen(closed)
     await new Promise((done) => closed.close(done))
-    const unreachable = await refused(() => signKeyless(statement, { ...services(), rekorUrl: address }))
+    const unreachable = await refusal(() => signKeyless(statement, { ...services(), rekorUrl: address }))
     expect(unreachable.code).toBe('E_KEY')
     for (const { message } of [gone, unreachable]) expect(message).not.toContain(identityToken)
   })

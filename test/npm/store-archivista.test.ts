@@ -5,7 +5,6 @@ import {
   decodeMetadata,
   generateKeyPair,
   importSigner,
-  InTotoError,
   sign,
   toStatement,
   type Artifacts,
@@ -15,6 +14,7 @@ import {
 } from 'intoto'
 import { openStore, packageProvenance, toBundle, writeLines, type EvidenceFile, type StoreOptions } from 'intoto-npm'
 import { gitoid, startArchivista, type FakeArchivista } from './archivista.ts'
+import { refusal } from './refusal.ts'
 
 let server: FakeArchivista
 let alice: Signer
@@ -24,17 +24,6 @@ const hash = (text: string): string => Buffer.from(text.padEnd(32, '.')).toStrin
 const artifacts = (...names: string[]): Artifacts => Object.fromEntries(names.map((name) => [name, { sha256: hash(name) }]))
 const subject = { sha256: hash('a-1.0.0.tgz') }
 const open = (o: StoreOptions = {}) => openStore(`archivista+${server.url}`, o)
-const refusal = async (run: () => unknown): Promise<InTotoError> => {
-  const error = await Promise.resolve()
-    .then(run)
-    .then(
-      () => 'nothing was refused',
-      (reason: unknown) => reason,
-    )
-  expect(error).toBeInstanceOf(InTotoError)
-  expect((error as InTotoError).message).not.toMatch(/\n|canary/)
-  return error as InTotoError
-}
 const statement = (name: string, materials: string[], products: string[], signer = alice): Promise<Metadata> =>
   sign(toStatement(createLink({ name, materials: artifacts(...materials), products: artifacts(...products) })), [signer])
 const named = (metadata: Metadata, name: string): EvidenceFile => ({ name, bytes: metadata.bytes })

@@ -1,9 +1,10 @@
 /** Evidence in an OCI registry: what stands there afterwards, what comes back, and registries that lie. A real registry: test/interop. */
 import { createHash } from 'node:crypto'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createLink, generateKeyPair, importSigner, InTotoError, sign, toStatement, utf8, type Problem, type Signer } from 'intoto'
+import { createLink, generateKeyPair, importSigner, sign, toStatement, utf8, type Problem, type Signer } from 'intoto'
 import { openStore, toBundle, writeLines, type EvidenceFile, type StoreOptions } from 'intoto-npm'
 import { account, startOci, type FakeRegistry } from './oci.ts'
+import { refusal } from './refusal.ts'
 
 let oci: FakeRegistry
 let files: EvidenceFile[]
@@ -14,17 +15,6 @@ const digestOf = (bytes: Uint8Array | string): string => `sha256:${createHash('s
 const open = (o: StoreOptions = {}) => openStore(`oci://${oci.host}/team/app`, o)
 const texts = (list: readonly EvidenceFile[]): Record<string, string> =>
   Object.fromEntries(list.map(({ name, bytes }) => [name, Buffer.from(bytes).toString()]))
-const refusal = async (run: () => unknown): Promise<InTotoError> => {
-  const error = await Promise.resolve()
-    .then(run)
-    .then(
-      () => 'nothing was refused',
-      (reason: unknown) => reason,
-    )
-  expect(error).toBeInstanceOf(InTotoError)
-  expect((error as InTotoError).message).not.toMatch(/\n|canary/)
-  return error as InTotoError
-}
 interface Manifest {
   mediaType: string
   artifactType?: string

@@ -4,23 +4,13 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import { InTotoError, utf8 } from 'intoto'
+import { utf8 } from 'intoto'
 import { isSafeName, openStore, type EvidenceFile } from 'intoto-npm'
+import { refusal } from './refusal.ts'
 import { closeServer, listen } from './registry.ts'
 
 const subject = { sha256: 'ab'.repeat(32) }
 const file = (name: string, text = name): EvidenceFile => ({ name, bytes: utf8(text) })
-const refusal = async (run: () => unknown): Promise<InTotoError> => {
-  const error = await Promise.resolve()
-    .then(run)
-    .then(
-      () => 'nothing was refused',
-      (reason: unknown) => reason,
-    )
-  expect(error).toBeInstanceOf(InTotoError)
-  expect((error as InTotoError).message).not.toContain('\n')
-  return error as InTotoError
-}
 const texts = (files: readonly EvidenceFile[]): Record<string, string> =>
   Object.fromEntries(files.map(({ name, bytes }) => [name, Buffer.from(bytes).toString()]))
 
