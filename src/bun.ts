@@ -4,7 +4,7 @@
  */
 import { join, resolve } from 'node:path'
 import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
-import { beginRun, takeKey, type Run } from './recorder.ts'
+import { beginRun, prepare, type Run } from './recorder.ts'
 
 /** What `Bun.build` hands to the setup of a plugin, as far as it is needed (Bun's own types are global and not ours to load). */
 export interface BunBuild {
@@ -38,7 +38,7 @@ export interface BunPlugin {
 /** The plugin for `Bun.build`. */
 export default function inToto(options: Options = {}): BunPlugin {
   const resolved = resolveOptions(options)
-  if (!resolved.disable) takeKey()
+  prepare(resolved)
   return { name: 'in-toto', setup: (build) => void (resolved.disable || listen(build, resolved)) }
 }
 

@@ -5,12 +5,12 @@
 import { dirname, join, resolve } from 'node:path'
 import type { BuildOptions, BuildResult, Plugin, PluginBuild } from 'esbuild'
 import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
-import { beginRun, takeKey, type Run } from './recorder.ts'
+import { beginRun, prepare, type Run } from './recorder.ts'
 
 /** The plugin for esbuild's `plugins`, and for tools that hand their plugins to it. */
 export default function inToto(options: Options = {}): Plugin {
   const resolved = resolveOptions(options)
-  if (!resolved.disable) takeKey()
+  prepare(resolved)
   return {
     name: 'in-toto',
     setup(build) {

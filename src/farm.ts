@@ -7,12 +7,12 @@ import { createRequire } from 'node:module'
 import { isAbsolute, join, resolve } from 'node:path'
 import type { JsPlugin, ResolvedUserConfig } from '@farmfe/core'
 import { resolveOptions, type Options } from './options.ts'
-import { beginRun, importedFiles, takeKey, toolFiles, type Run } from './recorder.ts'
+import { beginRun, importedFiles, prepare, toolFiles, type Run } from './recorder.ts'
 
 /** The plugin for `farm.config.ts`. */
 export default function inToto(options: Options = {}): JsPlugin {
   const resolved = resolveOptions(options)
-  if (!resolved.disable) takeKey()
+  prepare(resolved)
   let config: ResolvedUserConfig | undefined
   let run: Run | undefined
   return {

@@ -49,8 +49,12 @@ export interface Options {
   late?: 'update' | 'error'
   /** When the link is final: at process exit, at the end of the build (for hosts that live on), or when `finish()` is called. */
   finish?: 'exit' | 'build' | 'manual'
+  /** Records files, too, that plugins read by themselves and tell nobody of. Hears this process only, and fails no build. */
+  audit?: boolean
   /** Compares what each module held when it was read with what is on disk at the end. */
   strict?: boolean
+  /** Defaults of a tool: `devguard` takes names from the git repository, only files that it tracks, and Go's key ids. */
+  preset?: 'devguard'
   /** One link for each finished build of a watch. */
   watch?: boolean
   /** Print nothing but errors. */
@@ -83,7 +87,10 @@ export interface ResolvedOptions {
   readonly stale: 'exclude' | 'error'
   readonly late: 'update' | 'error'
   readonly finish: 'exit' | 'build' | 'manual'
+  readonly audit: boolean
   readonly strict: boolean
+  /** Only files that git tracks are materials; the others are byproducts. */
+  readonly tracked: boolean
   readonly watch: boolean
   readonly silent: boolean
   readonly debug: boolean
@@ -103,11 +110,19 @@ const choices: Readonly<Record<string, readonly (string | false)[]>> = {
   format: ['dsse', 'metablock'],
   keyidStyle: ['python', 'go'],
   statement: [false, 'link', 'slsa'],
+  preset: ['devguard'],
   stale: ['exclude', 'error'],
   late: ['update', 'error'],
   finish: ['exit', 'build', 'manual'],
 }
-const flags: readonly string[] = ['required', 'strict', 'watch', 'silent', 'debug', 'disable']
+/**
+ * What a preset sets unless it is given. DevGuard keeps classic links of the steps `post-commit`, `build` and `deploy`, in which the materials of `build` are
+ * products of `post-commit` by the same names, and looks for the key id of in-toto-golang.
+ */
+const presets: Readonly<Record<'devguard', Options>> = {
+  devguard: { step: 'build', root: 'git', dependencies: 'none', keyidStyle: 'go', format: 'dsse' },
+}
+const flags: readonly string[] = ['required', 'audit', 'strict', 'watch', 'silent', 'debug', 'disable']
 const others: readonly string[] = [
   'step',
   'key',
@@ -127,9 +142,10 @@ const known: readonly string[] = [...Object.keys(choices), ...flags, ...others]
  * Options as the recorder wants them.
  * @throws InTotoError E_CONFIG for an option that does not exist or a value that means nothing
  */
-export function resolveOptions(o: Options = {}, env: NodeJS.ProcessEnv = process.env): ResolvedOptions {
-  refuseUnknown(o)
-  refuseOddValues(o)
+export function resolveOptions(given: Options = {}, env: NodeJS.ProcessEnv = process.env): ResolvedOptions {
+  refuseUnknown(given)
+  refuseOddValues(given)
+  const o: Options = given.preset === undefined ? given : { ...presets[given.preset], ...given }
   return {
     step: o.step ?? 'build',
     key: o.key,
@@ -149,7 +165,9 @@ export function resolveOptions(o: Options = {}, env: NodeJS.ProcessEnv = process
     stale: o.stale ?? 'exclude',
     late: o.late ?? 'update',
     finish: o.finish ?? 'exit',
+    audit: o.audit ?? false,
     strict: o.strict ?? false,
+    tracked: o.preset === 'devguard',
     watch: o.watch ?? false,
     silent: o.silent ?? false,
     debug: o.debug ?? false,

@@ -6,14 +6,14 @@ import { existsSync } from 'node:fs'
 import { basename, extname, join } from 'node:path'
 import type { InputOptions, Plugin } from 'rolldown'
 import { resolveOptions, type Options } from './options.ts'
-import { beginRun, importedFiles, outputFolder, takeKey, type Run } from './recorder.ts'
+import { beginRun, importedFiles, outputFolder, prepare, type Run } from './recorder.ts'
 import { logOf, surround } from './rollup.ts'
 import { listenToPlugins } from './watched.ts'
 
 /** The plugin for `rolldown.config.js` and `tsdown.config.ts`. Put it anywhere in `plugins`. */
 export default function inToto(options: Options = {}): Plugin {
   const resolved = resolveOptions(options)
-  if (!resolved.disable) takeKey()
+  prepare(resolved)
   return {
     name: 'in-toto',
     async options(input) {

@@ -6,13 +6,17 @@
 import { existsSync } from 'node:fs'
 import { basename, extname, join, resolve } from 'node:path'
 import type { InputOptions, NormalizedOutputOptions, OutputBundle, OutputOptions, Plugin } from 'rollup'
-import { resolveOptions, type Options } from './options.ts'
-import { beginRun, importedFiles, outputFolder, takeKey, type Log, type Run } from './recorder.ts'
+import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
+import { beginRun, importedFiles, outputFolder, prepare, type Frame, type Log, type Run } from './recorder.ts'
 
 /** The plugin for `rollup.config.js`. Put it anywhere in `plugins`. */
 export default function inToto(options: Options = {}): Plugin {
-  const resolved = resolveOptions(options)
-  if (!resolved.disable) takeKey()
+  return rollupPlugin(resolveOptions(options))
+}
+
+/** The plugin for a build that a framework started. */
+export function rollupPlugin(resolved: ResolvedOptions, host: { frame?: Frame; folder?: string } = {}): Plugin {
+  prepare(resolved)
   return {
     name: 'in-toto',
     options(input) {
@@ -20,11 +24,12 @@ export default function inToto(options: Options = {}): Plugin {
       const run = beginRun(resolved, {
         bundler: 'rollup',
         version: this.meta.rollupVersion,
-        folder: process.cwd(),
+        folder: host.folder ?? process.cwd(),
         label: JSON.stringify(['rollup', input.input, outputs.map(({ dir, file, format }) => [dir, file, format])]),
         watch: this.meta.watchMode,
         targets: outputs.flatMap((output) => outputFolder(output) ?? []),
         preserveSymlinks: input.preserveSymlinks === true,
+        frame: host.frame,
         log: logOf(this),
       })
       if (run === undefined) return null

@@ -6,13 +6,13 @@ import { existsSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import type { RsbuildPlugin } from '@rsbuild/core'
 import { resolveOptions, type Options } from './options.ts'
-import { importedFiles, takeKey, type Run } from './recorder.ts'
+import { importedFiles, prepare, type Run } from './recorder.ts'
 import { compilerPlugin } from './rspack.ts'
 
 /** The plugin for `rsbuild.config.ts`. */
 export default function inToto(options: Options = {}): RsbuildPlugin {
   const resolved = resolveOptions(options)
-  if (!resolved.disable) takeKey()
+  prepare(resolved)
   return {
     name: 'in-toto',
     apply: 'build',

@@ -4,13 +4,13 @@
  */
 import type { Compiler, RspackPluginInstance } from '@rspack/core'
 import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
-import { importedFiles, takeKey, toolFiles, type Log, type Run } from './recorder.ts'
+import { importedFiles, prepare, toolFiles, type Log, type Run } from './recorder.ts'
 import { compilerRuns } from './webpack.ts'
 
 /** The plugin for `rspack.config.js`. Put it anywhere in `plugins`; one instance may serve several configurations. */
 export default function inToto(options: Options = {}): RspackPluginInstance {
   const resolved = resolveOptions(options)
-  if (!resolved.disable) takeKey()
+  prepare(resolved)
   return compilerPlugin(resolved)
 }
 

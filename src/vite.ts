@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Plugin, ResolvedConfig } from 'vite'
 import { resolveOptions, type Options } from './options.ts'
-import { aliasResolver, beginRun, importedFiles, takeKey, toolFiles, type Run } from './recorder.ts'
+import { aliasResolver, beginRun, importedFiles, prepare, toolFiles, type Run } from './recorder.ts'
 import { originalFiles, surround } from './rollup.ts'
 import { listenToPlugins } from './watched.ts'
 
@@ -19,7 +19,7 @@ interface Collected {
 /** The plugin for `vite.config.ts`. Put it last in `plugins`. */
 export default function inToto(options: Options = {}): Plugin {
   const resolved = resolveOptions(options)
-  if (!resolved.disable) takeKey()
+  prepare(resolved)
   const collected: Collected = { modules: new Set(), files: new Set() }
   let config: ResolvedConfig
   let version = 'unknown'

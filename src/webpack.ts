@@ -7,12 +7,12 @@ import { existsSync } from 'node:fs'
 import { basename, extname, join } from 'node:path'
 import type { Compiler, WebpackPluginInstance } from 'webpack'
 import { resolveOptions, type Options } from './options.ts'
-import { beginRun, importedFiles, takeKey, toolFiles, type Log, type Run } from './recorder.ts'
+import { beginRun, importedFiles, prepare, toolFiles, type Log, type Run } from './recorder.ts'
 
 /** The plugin for `webpack.config.js`. Put it anywhere in `plugins`; one instance may serve several configurations. */
 export default function inToto(options: Options = {}): WebpackPluginInstance {
   const resolved = resolveOptions(options)
-  if (!resolved.disable) takeKey()
+  prepare(resolved)
   const listen = (compiler: Compiler): void => {
     repairSnapshots(compiler.options)
     const runs = compilerRuns(compiler, { bundler: 'webpack', version: compiler.webpack.version, options: resolved })

@@ -16,7 +16,7 @@ import { withdrawLink } from './link.ts'
 import type { Log } from './log.ts'
 import { findRoot, usedPath } from './place.ts'
 import { idleRun, RecordingRun, type Host, type Run } from './run.ts'
-import { registry, sayOnce, sessionKey, type RunRecord, type Session } from './session.ts'
+import { registry, sayOnce, sessionKey, type Material, type RunRecord, type Session } from './session.ts'
 
 /**
  * Begins a run: reads the disk's clock, removes the link of an earlier build, makes sure of the key.
@@ -111,11 +111,12 @@ function openSession(init: NewSession): Session {
 
 /** A host that lives on may build again from edited sources: earlier runs whose inputs moved have nothing to say any more. */
 function dropMoved(session: Session): void {
-  const isCurrent = (path: string): boolean => {
+  const isCurrent = ([path, { audited }]: [string, Material]): boolean => {
+    if (audited === true) return true
     const digest = session.digests.get(path)
     return digest === undefined || isStill(digest, path)
   }
-  session.records = session.records.filter(({ materials }) => [...materials.keys()].every(isCurrent))
+  session.records = session.records.filter(({ materials }) => [...materials].every(isCurrent))
   if (session.records.length > 0) return
   session.git = readGit(session.root.real)
   session.foreign.clear()

@@ -28,6 +28,8 @@ export function byproductsOf(session: Session, consumed: Consumed, products: Rea
   if (git.dirty !== undefined) byproducts['source'] = { ...(git.commit === undefined ? {} : { commit: git.commit }), dirty: git.dirty }
   if (Object.keys(consumed.generated).length > 0) byproducts['generated'] = consumed.generated
   if (consumed.overwritten.length > 0) byproducts['overwritten'] = sorted(consumed.overwritten)
+  if (Object.keys(consumed.untracked).length > 0) byproducts['untracked'] = consumed.untracked
+  if (consumed.unsettled.length > 0) byproducts['unsettled'] = sorted(consumed.unsettled)
   Object.assign(byproducts, dependenciesOf(session))
   if (options.sha512) byproducts['sha512'] = { materials: consumed.sha512, products: sha512Of(session, products) }
   return byproducts

@@ -2,8 +2,10 @@
  * Which commit the sources are at, and whether they differ from it. Started beside the build, so that it costs no time, and given up when the
  * build ends first by leaving the process. It never writes to the repository.
  */
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { InTotoError } from 'intoto'
 
 /** What git says; `done` resolves when it is known, or known to be unknowable. */
 export interface GitState {
@@ -28,6 +30,21 @@ export function readGit(folder: string): GitState {
     finish() // no process can be started here
   }
   return state
+}
+
+/**
+ * Whether git tracks a file, by absolute path. Submodules that are checked out belong to it.
+ * @throws InTotoError E_CONFIG when git cannot say
+ */
+export function trackedBy(folder: string): (path: string) => boolean {
+  const args = ['--no-optional-locks', '-c', 'core.fsmonitor=false', 'ls-files', '-z', '--cached', '--recurse-submodules']
+  const { status, stdout } = spawnSync('git', args, { cwd: folder, encoding: 'utf8', maxBuffer: 1024 ** 3, windowsHide: true })
+  if (status !== 0) {
+    const fix = 'build in a working tree, where git can be called, or leave out the option preset'
+    throw new InTotoError({ code: 'E_CONFIG', message: 'git cannot say which files it tracks, and the preset takes no others', fix })
+  }
+  const tracked = new Set(stdout.split('\0').map((name) => join(folder, name)))
+  return (path) => tracked.has(path)
 }
 
 /** Waits for git's answer, but not long: a build is not slowed down for two byproducts. */

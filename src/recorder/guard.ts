@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
 import { InTotoError, type Artifacts, type DigestMap } from 'intoto'
 import { hashFile, type FileDigest } from 'intoto/node'
+import { trackedBy } from './git.ts'
 import { isDependency, isWithin, nameOf, type Root } from './place.ts'
 import { filesMatching, selector } from './select.ts'
 import type { Material, RunRecord, Session } from './session.ts'
@@ -19,6 +20,10 @@ export interface Consumed {
   readonly sha512: { [name: string]: string }
   /** Files of the output folders that plugins looked at before this build overwrote or removed them. */
   readonly overwritten: readonly string[]
+  /** Files that git does not track, with a preset that takes only those that it does. */
+  readonly untracked: Artifacts
+  /** Files of which only the audit knows and that did not hold still, so that nobody can say what was read. */
+  readonly unsettled: readonly string[]
 }
 
 /**
@@ -29,7 +34,15 @@ export interface Consumed {
 export function consumedFiles(session: Session, products: ReadonlyMap<string, FileDigest>): Consumed {
   const { root, options } = session
   const isGenerated = selector(options.generated, root.real)
-  const found = { materials: record<DigestMap>(), generated: record<DigestMap>(), sha512: record<string>(), overwritten: [] as string[] }
+  const found = {
+    materials: record<DigestMap>(),
+    generated: record<DigestMap>(),
+    untracked: record<DigestMap>(),
+    sha512: record<string>(),
+    overwritten: [] as string[],
+    unsettled: [] as string[],
+  }
+  const isTracked = options.tracked ? trackedBy(root.real) : () => true
   const writtenFrom = earliest(session.records)
   const materials = selected(session)
   checkFolders(root, materials)
@@ -39,12 +52,18 @@ export function consumedFiles(session: Session, products: ReadonlyMap<string, Fi
       found.overwritten.push(name)
       continue
     }
+    if (material.audited === true && products.has(path)) continue
+    if (material.audited === true && !isGenerated(path) && !isSettled(session, path, { name, since: material.since })) {
+      found.unsettled.push(name)
+      continue
+    }
     const digest = digestOf(session, path, name)
     const generated = isGenerated(path)
     if (!generated && digest.ctimeNs >= writtenFrom && products.has(path) && isBornIn(digest, material)) continue
     if (!generated && digest.ctimeNs >= material.since) throw changed(name, digest, material)
     checkRead(session, path, name, digest)
-    ;(generated && digest.ctimeNs >= writtenFrom ? found.generated : found.materials)[name] = { sha256: digest.sha256 }
+    const isMade = generated && digest.ctimeNs >= writtenFrom
+    ;(isMade ? found.generated : isTracked(path) ? found.materials : found.untracked)[name] = { sha256: digest.sha256 }
     if (digest.sha512 !== undefined) found.sha512[name] = digest.sha512
   }
   return found
@@ -68,6 +87,16 @@ function isLost({ records }: Session, path: string, material: Material): boolean
     return false
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
   return stats === undefined || (stats.ctimeNs >= material.since && !isBornIn(stats, material))
+}
+
+/** An audit breaks no build: what it finds and cannot be hashed, or was changed or made while the build ran, is only listed. */
+function isSettled(session: Session, path: string, { name, since }: { name: string; since: bigint }): boolean {
+  try {
+    return digestOf(session, path, name).ctimeNs < since
+  } catch (error) {
+    if (error instanceof InTotoError) return false
+    throw error
+  }
 }
 
 /** Milliseconds lose the last digits of nanoseconds. */
@@ -127,7 +156,8 @@ function hash(path: string, name: string, sha512: boolean): FileDigest {
 /** Renaming a folder away and back leaves its files' ctime alone but not its own, while making or removing files in it moves its mtime as well. */
 function checkFolders(root: Root, materials: ReadonlyMap<string, Material>): void {
   const folders = new Map<string, bigint>()
-  for (const [path, { since, used }] of materials) {
+  for (const [path, { since, used, audited }] of materials) {
+    if (audited === true) continue
     for (const file of used === undefined ? [path] : [path, used]) {
       for (let folder = dirname(file); !isAbove(folder, root); folder = dirname(folder)) {
         if ((folders.get(folder) ?? since + 1n) <= since) break

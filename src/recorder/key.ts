@@ -4,6 +4,8 @@
  */
 import { createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { findSigner, loadSignerSync } from 'intoto/node'
 import type { Problem, Signer } from 'intoto'
 import { problemText } from './failure.ts'
@@ -13,6 +15,8 @@ import { packageOf } from './place.ts'
 /** Who signs, if anybody, and what to look for in products. */
 export interface SigningKey {
   readonly signer?: Signer
+  /** Absolute path of the file that holds it, if it came from one. */
+  readonly file?: string
   /** Pieces of the secret: text of the PEM, the number itself in hex and base64. */
   readonly needles: readonly Buffer[]
 }
@@ -42,7 +46,8 @@ export function signingKey(
   const name = found.ref.startsWith('env:') ? found.ref.slice('env:'.length) : undefined
   if (name !== undefined) remember(name, process.env[name])
   const signer = loadSignerSync(found.ref, { warn: (p: Problem) => o.log.warn(problemText(p)) })
-  const key = { signer, needles: needlesOf(name === undefined ? textOf(found.ref) : secrets.get(name)) }
+  const file = name === undefined ? pathOf(found.ref) : undefined
+  const key = { signer, needles: needlesOf(file === undefined ? secrets.get(name ?? '') : textOf(file)), ...(file && { file }) }
   o.known.set(found.ref, key)
   return key
 }
@@ -63,9 +68,13 @@ function nameIn(folder: string): string | undefined {
   return typeof name === 'string' ? name : undefined
 }
 
-function textOf(ref: string): string | undefined {
+function pathOf(ref: string): string {
+  return ref.startsWith('file://') ? fileURLToPath(ref) : resolve(ref.replace(/^file:/, ''))
+}
+
+function textOf(file: string): string | undefined {
   try {
-    return readFileSync(ref.startsWith('file://') ? new URL(ref) : ref.replace(/^file:/, ''), 'utf8')
+    return readFileSync(file, 'utf8')
   } catch {
     return undefined
   }

@@ -82,7 +82,8 @@ export function isDependency(path: string): boolean {
   return path.includes(`${sep}node_modules${sep}`)
 }
 
-function isFolder(path: string): boolean {
+/** Whether a folder, or a link to one, stands at a path. */
+export function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }
 

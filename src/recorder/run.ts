@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { JsonValue } from 'intoto'
 import { walkFiles } from 'intoto/node'
+import { heardFiles, isListening } from './audit.ts'
 import { importedFiles, lockfileOf, packageFiles } from './baseline.ts'
 import { isCommandOf, ownScript } from './command.ts'
 import { removeEarlier, type Owner } from './earlier.ts'
@@ -229,9 +230,20 @@ export class RecordingRun implements Run {
     this.files(packageFiles(found))
     this.files(packageFiles([join(session.root.real, 'x')]))
     if (session.options.dependencies !== 'none') this.files(lockfileOf(session.root.real))
+    if (session.options.audit) this.#audited()
     const repeats = (other: RunRecord): boolean => other.label === record.label && isCovered(other, record)
     session.records = [...session.records.filter((other) => !repeats(other)), record]
     session.failed.delete(record.label)
+  }
+
+  #audited(): void {
+    const { clock, coverage, materials } = this.#record
+    for (const path of heardFiles(this.#session)) {
+      const source = sourceOf(path, this.#host.folder, this.#paths)
+      if ('real' in source && !materials.has(this.#keyOf(source)))
+        this.#add(source, { module: false, since: clock.changedFrom, audited: true })
+    }
+    if (isListening()) coverage.add('audit')
   }
 
   #consumed(id: string, digest: string): void {
@@ -246,7 +258,7 @@ export class RecordingRun implements Run {
     return this.#host.preserveSymlinks === true ? usedPath(this.#session.root, path) : real
   }
 
-  #add(file: RealFile, { module, since = this.#record.clock.changedFrom }: { module: boolean; since?: bigint }): void {
+  #add(file: RealFile, { module, since = this.#record.clock.changedFrom, audited = false }: Report): void {
     const key = this.#keyOf(file)
     const known = this.#record.materials.get(key)
     if (known !== undefined && known.since <= since && (known.module || !module)) return
@@ -254,6 +266,7 @@ export class RecordingRun implements Run {
       since: known === undefined || since < known.since ? since : known.since,
       seen: known?.seen ?? file.ctimeMs,
       module: module || known?.module === true,
+      ...(audited ? { audited } : {}),
     }
     this.#record.materials.set(key, file.path === file.real ? material : { ...material, used: file.path })
   }
@@ -261,6 +274,14 @@ export class RecordingRun implements Run {
   #folder(folder: string): string {
     return usedPath(this.#session.root, resolve(this.#host.folder, folder))
   }
+}
+
+/** What is said of a file. */
+interface Report {
+  readonly module: boolean
+  /** From when on a change counts; the start of the run unless given. */
+  readonly since?: bigint
+  readonly audited?: boolean
 }
 
 /** The first line of what went wrong; some bundlers wrap their errors in one that only counts them. */

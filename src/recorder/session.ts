@@ -21,6 +21,8 @@ export interface Material {
   /** Whether it is part of the module graph; else it was declared, watched or found. */
   readonly module: boolean
   readonly used?: string
+  /** Nobody told of it but the audit: then a change is said, and fails no build. */
+  readonly audited?: boolean
 }
 
 /** A folder that a bundler wrote to. */
@@ -87,6 +89,13 @@ export interface Session {
   error?: InTotoError
 }
 
+/** What was opened since the first plugin with `audit` was made, by absolute path. */
+export interface Reads {
+  readonly files: Set<string>
+  /** Folders that were copied as a whole. */
+  readonly folders: Set<string>
+}
+
 /** All that this process shares. */
 export interface Registry {
   readonly sessions: Map<string, Session>
@@ -95,6 +104,8 @@ export interface Registry {
   readonly links: Set<string>
   /** Lines that were printed and are not to be printed again. */
   readonly said: Set<string>
+  /** Set while an audit listens. */
+  reads?: Reads
   /** Listener of the process's exit, one for all sessions. */
   onExit?: (code: number) => void
 }

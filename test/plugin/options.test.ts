@@ -19,6 +19,8 @@ describe('resolveOptions', () => {
       stale: 'exclude',
       late: 'update',
       finish: 'exit',
+      audit: false,
+      tracked: false,
       strict: false,
       watch: false,
       silent: false,
