@@ -22,7 +22,10 @@ const makers: Record<string, string> = { source: 'dev', build: 'ci', test: 'dev'
 const options: LearnOptions = { functionaries, expires: '2099-01-01T00:00:00Z' }
 const buildLink = `dist/${linkFileName('build', bob.key.keyid)}`
 
-type Round = Record<string, LinkInit & { materials: Record<string, string>; products: Record<string, string> }>
+type Round = Record<
+  string,
+  Omit<LinkInit, 'materials' | 'products'> & { materials: Record<string, string>; products: Record<string, string> }
+>
 
 /** A web application that is built, tested and packed; `hash` and `code` differ from build to build. */
 function round({ code = 'main', hash = 'B1x9Kq_z', version = '1.0.0' } = {}): Round {

@@ -19,11 +19,13 @@ import {
 } from 'intoto'
 import { loadKey } from 'intoto/node'
 import { misuse } from './failure.ts'
+import { escape, type Terminal } from './terminal.ts'
 import { expiryOf, namedOrBare, pairs, splitCommand } from './words.ts'
 import { nameOfFile } from './trust.ts'
 
 /** What the flags of `declarePlan` leave behind. */
 export interface PlanFlags {
+  from?: string
   preset?: 'npm' | 'webapp'
   dist?: string
   main?: string
@@ -43,6 +45,7 @@ export interface PlanFlags {
 /** Adds the flags of a plan. */
 export function declarePlan(command: Command): void {
   command
+    .option('--from <module>', 'layout as code: a module whose default export is a layout, or a function that makes one')
     .addOption(
       new Option('--preset <name>', 'steps and rules of a usual chain: npm is source, build, test, package; webapp lacks package').choices([
         'npm',
@@ -73,7 +76,8 @@ export function declarePlan(command: Command): void {
  * The layout that the flags describe.
  * @throws InTotoError E_CONFIG where they contradict each other or leave a step without functionary, E_KEY, E_LAYOUT_INVALID
  */
-export async function planLayout(flags: PlanFlags): Promise<Layout> {
+export async function planLayout(flags: PlanFlags, terminal: Terminal): Promise<Layout> {
+  if (flags.from !== undefined) return codeLayout(flags)
   if (flags.functionary === undefined)
     throw misuse(
       'layout new: no functionary was given, so nobody could perform a step',
@@ -85,7 +89,27 @@ export async function planLayout(flags: PlanFlags): Promise<Layout> {
   const expires = expiryOf(flags.expires, new Date())
   const layout = flags.preset === undefined ? ownLayout(flags, people, expires) : presetLayout(flags, people, expires)
   refuseStrangers('--functionary', [...people.byStep.keys()], layout)
-  return withRules(withThresholds(layout, flags), flags)
+  const planned = withRules(withThresholds(layout, flags), flags)
+  for (const line of openLists(planned)) terminal.note(line)
+  return planned
+}
+
+/** The layout that a module of the person's own makes; it says everything that flags would. */
+async function codeLayout(flags: PlanFlags): Promise<Layout> {
+  const others = ['preset', 'step', 'functionary', 'threshold', 'rule', 'readme', 'dist', 'main', 'tarball', 'client', 'install'] as const
+  const other = others.find((name) => flags[name] !== undefined)
+  if (other !== undefined) throw misuse(`layout new: --from and --${other} exclude each other`, 'say it in the module')
+  return (await import('./code.ts')).layoutOf(flags.from as string)
+}
+
+/** What is said of steps whose products nobody named: people take a layout for tight. */
+function openLists(layout: Layout): string[] {
+  return layout.steps
+    .filter(({ name, expected_products: [only, ...more] }) => name !== 'source' && more.length === 0 && only?.join(' ') === 'ALLOW *')
+    .map(
+      ({ name }) =>
+        `[in-toto] ${escape(name)}: any product is allowed, since no --rule names them; "intoto layout learn" makes rules from links`,
+    )
 }
 
 /** Who may perform what, by the names of the key files. */

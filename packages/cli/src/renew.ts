@@ -67,16 +67,13 @@ export const renew: CommandFile = {
 }
 
 /** The layout with more keys; one that is listed already keeps its id. */
-async function withFunctionaries(layout: Layout, words: readonly string[]): Promise<Layout> {
+export async function withFunctionaries(layout: Layout, words: readonly string[]): Promise<Layout> {
   const keys = Object.assign(emptyRecord<JsonValue>(), layout.keys) as unknown as Layout['keys']
   let { steps } = layout
   for (const word of words) {
     const { name, value } = namedOrBare(word)
     if (name === undefined || !steps.some((step) => step.name === name)) {
-      throw misuse(
-        `layout renew: --add-functionary expects STEP=PUB, found "${word}"`,
-        `steps: ${steps.map((step) => step.name).join(', ')}`,
-      )
+      throw misuse(`--add-functionary expects STEP=PUB, found "${word}"`, `steps: ${steps.map((step) => step.name).join(', ')}`)
     }
     const key = await loadKey(value)
     const id = Object.keys(keys).find((known) => sameKey(keys[known] as Layout['keys'][string], key)) ?? key.keyid

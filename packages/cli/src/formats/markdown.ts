@@ -34,7 +34,8 @@ function rowOf(step: StepReport): string {
   return `| ${mark} | ${cell(step.name)} | ${signatures} | ${step.materials} | ${step.products} | ${cell(commandLine(step.command))} |`
 }
 
-function problemLines(p: Problem): string[] {
+/** One problem: a heading, and its evidence as a list. */
+export function problemLines(p: Problem): string[] {
   const mark = p.severity === 'error' ? '❌' : '⚠️'
   const rows = [['what', textOf(p)] as const, ...particulars(p)]
   return [
