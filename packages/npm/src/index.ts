@@ -83,4 +83,5 @@ export type {
   StoreOptions,
   Subject,
 } from './store/index.ts'
-export { readTarball, tarballArtifacts, unpackTarball, type PackedFile, type Tarball, type TarballOptions } from './tarball.ts'
+export type { PackedFile, TarballOptions } from './archive.ts'
+export { readTarball, tarballArtifacts, unpackTarball, type Tarball } from './tarball.ts'

@@ -11,7 +11,8 @@ import { findTarball } from './lifecycle.ts'
 import { foreignRewrites, parseManifest } from './publish/manifest.ts'
 import { repack } from './publish/repack.ts'
 import { refuseSecrets, type SecretOptions } from './secret.ts'
-import { readTarball, type PackedFile, type Tarball } from './tarball.ts'
+import type { PackedFile } from './archive.ts'
+import { readTarball, type Tarball } from './tarball.ts'
 
 /** What was packed, and from where. */
 export interface PackOptions extends SecretOptions {

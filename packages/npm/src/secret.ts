@@ -4,7 +4,7 @@
  */
 import { InTotoError } from 'intoto'
 import { printable } from 'intoto/node'
-import type { PackedFile } from './tarball.ts'
+import type { PackedFile } from './archive.ts'
 
 /** What is known to be secret, and what may go out all the same. */
 export interface SecretOptions {

@@ -1,33 +1,38 @@
 /**
  * What artifact rules can't say of a tarball: that nothing of the build was dropped, that its package.json is the project's but for what the client
  * documents, and that its link was proven. Verification of a tarball calls it with the chain that the layout has accepted; every finding is ours.
+ * Portable: the hash comes in.
  */
-import { createHash } from 'node:crypto'
-import { problem, type Link, type Problem } from 'intoto'
-import { printable } from 'intoto/node'
-import { foreignRewrites, parseManifest, type Manifest } from './manifest.ts'
-import { packedManifest } from './outcome.ts'
-import type { Tarball } from '../tarball.ts'
+import { problem, utf8, type Link, type Problem } from 'intoto'
+import { printable, type Archive } from '../archive.ts'
+import { foreignRewrites, packedManifest, parseManifest, type Manifest } from './manifest.ts'
 
 /** What no client packs, whatever `files` says (npm's documentation of `files`). */
 const neverPacked =
   /(?:^|\/)(?:\.git|\.svn|\.hg|CVS|node_modules)\/|(?:^|\/)(?:\.(?:npmrc|npmignore|gitignore|DS_Store|lock-wscript)|\._[^/]*|\.[^/]*\.swp|\.wafpickle-[^/]*|npm-debug\.log|config\.gypi|[^/]*\.orig)$|^(?:package-lock\.json|pnpm-lock\.yaml|yarn\.lock|bun\.lockb?)$/
 
+/** SHA-256 in lower-case hex. */
+export type Sha256 = (bytes: Uint8Array) => string
+
 /**
  * Problems of a tarball, by the links of the steps in layout order. The link that has the tarball among its products is the package step's.
  * @throws InTotoError E_FORMAT: the tarball has no package.json
  */
-export function checkPackage(tarball: Tarball, chain: readonly Link[]): Problem[] {
+export function checkCompleteness(tarball: Archive, chain: readonly Link[], sha256: Sha256): Problem[] {
   const manifest = packedManifest(tarball)
   const maker = chain.findLastIndex((link) => Object.keys(link.products).some((name) => link.products[name]?.['sha256'] === tarball.sha256))
   const link = chain[maker]
   if (link === undefined) return []
   const base = baseOf(link, tarball)
-  return [...unproven(link), ...rewritten(tarball, manifest, link, base), ...dropped(tarball, manifest, chain.slice(0, maker), base)]
+  return [
+    ...unproven(link),
+    ...rewritten({ tarball, sha256, base }, manifest, link),
+    ...dropped(tarball, manifest, chain.slice(0, maker), base),
+  ]
 }
 
 /** The folder that the materials of the package step are named below: `packages/app/` in a workspace whose root is the base. */
-function baseOf(link: Link, tarball: Tarball): string {
+function baseOf(link: Link, tarball: Archive): string {
   const names = Object.keys(link.materials)
   const found = names
     .filter((name) => name === 'package.json' || name.endsWith('/package.json'))
@@ -50,16 +55,21 @@ function unproven(link: Link): Problem[] {
   ]
 }
 
+interface Hashed {
+  readonly tarball: Archive
+  readonly sha256: Sha256
+  /** The folder of the package, as its materials are named. */
+  readonly base: string
+}
+
 /** package.json is a material as it lay in the project; where the client rewrote it, its text is in the byproducts, bound by that digest. */
-function rewritten(tarball: Tarball, packed: Manifest, link: Link, base: string): Problem[] {
+function rewritten({ tarball, sha256, base }: Hashed, packed: Manifest, link: Link): Problem[] {
   const material = link.materials[`${base}package.json`]?.['sha256']
   const file = tarball.files.find(({ name }) => name === `${tarball.top}/package.json`)
   if (material === undefined || file === undefined || sha256(file.bytes) === material) return []
   const text = link.byproducts['manifest']
-  const source =
-    typeof text === 'string' && sha256(Buffer.from(text, 'utf8')) === material
-      ? parseManifest(Buffer.from(text, 'utf8'), 'package.json')
-      : undefined
+  const original = typeof text === 'string' ? utf8(text) : undefined
+  const source = original !== undefined && sha256(original) === material ? parseManifest(original, 'package.json') : undefined
   const client = typeof link.byproducts['client'] === 'string' ? link.byproducts['client'] : ''
   const members = source === undefined ? undefined : foreignRewrites(source, packed, client)
   if (members?.length === 0) return []
@@ -79,7 +89,7 @@ function rewritten(tarball: Tarball, packed: Manifest, link: Link, base: string)
 }
 
 /** Products of earlier steps that `files` selects and that the tarball lacks. */
-function dropped(tarball: Tarball, manifest: Manifest, chain: readonly Link[], base: string): Problem[] {
+function dropped(tarball: Archive, manifest: Manifest, chain: readonly Link[], base: string): Problem[] {
   const packed = new Set(tarball.files.map(({ name }) => name.slice(tarball.top.length + 1)))
   const made = new Map<string, string>()
   for (const link of chain) {
@@ -179,8 +189,4 @@ function braces(pattern: string): string[] {
     .split(',')
     .flatMap((one) => braces(before + one + after))
     .slice(0, mostAlternatives)
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }

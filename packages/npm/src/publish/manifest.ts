@@ -3,6 +3,7 @@
  * with what a registry tells installers. Packing, verification and the check after an upload ask. It changes nothing.
  */
 import { InTotoError } from 'intoto'
+import type { Archive } from '../archive.ts'
 
 /** A parsed package.json. */
 export type Manifest = { readonly [name: string]: unknown }
@@ -43,6 +44,21 @@ export function parseManifest(bytes: Uint8Array, what: string): Manifest {
     // said below, without what stands there
   }
   throw new InTotoError({ code: 'E_FORMAT', message: `${what}: it is no JSON object`, file: what, fix: 'correct it' })
+}
+
+/**
+ * package.json of a tarball, as an object.
+ * @throws InTotoError E_FORMAT: there is none, or it is none
+ */
+export function packedManifest(tarball: Pick<Archive, 'top' | 'files'>): Manifest {
+  const file = tarball.files.find(({ name }) => name === `${tarball.top}/package.json`)
+  if (file === undefined)
+    throw new InTotoError({
+      code: 'E_FORMAT',
+      message: 'the tarball holds no package.json',
+      fix: "pack it with the client's own pack command",
+    })
+  return parseManifest(file.bytes, 'package.json in the tarball')
 }
 
 /**

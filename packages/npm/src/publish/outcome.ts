@@ -3,25 +3,19 @@
  * a problem of ours, not of the layout.
  */
 import { createHash } from 'node:crypto'
-import { InTotoError, problem, type Problem } from 'intoto'
+import { problem, type Link, type Problem } from 'intoto'
 import { printable } from 'intoto/node'
-import { confusedMembers, parseManifest, type Manifest } from './manifest.ts'
+import { checkCompleteness } from './completeness.ts'
+import { confusedMembers, packedManifest } from './manifest.ts'
 import type { Published } from './registry.ts'
 import type { Tarball } from '../tarball.ts'
 
 /**
- * package.json of a tarball, as an object.
- * @throws InTotoError E_FORMAT: there is none, or it is none
+ * Problems of a tarball, by the links of the steps in layout order; see `checkCompleteness`.
+ * @throws InTotoError E_FORMAT: the tarball has no package.json
  */
-export function packedManifest(tarball: Tarball): Manifest {
-  const file = tarball.files.find(({ name }) => name === `${tarball.top}/package.json`)
-  if (file === undefined)
-    throw new InTotoError({
-      code: 'E_FORMAT',
-      message: 'the tarball holds no package.json',
-      fix: "pack it with the client's own pack command",
-    })
-  return parseManifest(file.bytes, 'package.json in the tarball')
+export function checkPackage(tarball: Tarball, chain: readonly Link[]): Problem[] {
+  return checkCompleteness(tarball, chain, (bytes) => createHash('sha256').update(bytes).digest('hex'))
 }
 
 /** Where what is served differs from the tarball that was meant: its bytes, its digest, and what installers are told. */

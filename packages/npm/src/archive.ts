@@ -1,0 +1,136 @@
+/**
+ * What is inside a tarball, without believing it: names that an installer could see differently or unpack to somewhere else are refused. For whoever
+ * has the archive out of its gzip: tarball.ts on Node, browser.ts in a page. Portable: opens nothing, hashes nothing.
+ */
+import { unpackTar } from 'modern-tar'
+import { InTotoError } from 'intoto'
+import { checkFrame, type Member } from './frame.ts'
+
+/** A file in a tarball. */
+export interface PackedFile {
+  /** With the top folder: `package/dist/index.js`. */
+  readonly name: string
+  readonly bytes: Uint8Array
+  /** Whether any bit for execution is set. */
+  readonly executable: boolean
+}
+
+/** The files of a tarball that has been read. */
+export interface Archive {
+  /** The one folder that holds everything; npm's clients write `package`. */
+  readonly top: string
+  readonly files: readonly PackedFile[]
+  /** Of the tarball itself, in lower-case hex. */
+  readonly sha256: string
+}
+
+/** Limits of reading. */
+export interface TarballOptions {
+  /** What the bytes are, for messages; `tarball` unless given. */
+  what?: string
+  /** Most bytes of all files together; 1 GiB unless given. */
+  unpackedBytes?: number
+  /** Most files; 250,000 unless given. */
+  files?: number
+}
+
+/** Most bytes of all files together, unless said otherwise. */
+export const gigabyte: number = 1024 ** 3
+
+/**
+ * The files of a tar archive.
+ * @throws InTotoError E_FORMAT: no tar; a second top folder; two entries with one name; links, devices; a name that leads elsewhere; too many
+ */
+export async function readArchive(archive: Uint8Array, what: string, o: TarballOptions): Promise<Pick<Archive, 'top' | 'files'>> {
+  const members = checkFrame(archive, what)
+  if (members.length > (o.files ?? 250_000)) throw refused(what, `more than the limit of ${o.files ?? 250_000} entries (files)`)
+  const top = checkNames(members, what)
+  return { top, files: await extract(archive, members, what) }
+}
+
+/** Length of the header (RFC 1952, 2.3); clients write none of its optional fields but perhaps a name. */
+export function gzipHeader(bytes: Uint8Array, what: string): number {
+  if (bytes.length < 18 || bytes[0] !== 0x1f || bytes[1] !== 0x8b || bytes[2] !== 8) throw refused(what, 'it is not gzip')
+  const flags = bytes[3] ?? 0
+  if ((flags & ~0x08) !== 0) throw refused(what, 'its gzip header has fields that no client writes')
+  const end = flags === 0 ? 9 : bytes.indexOf(0, 10)
+  if (end < 0) throw refused(what, 'it is cut off')
+  return end + 1
+}
+
+/** The one top folder. */
+function checkNames(members: readonly Member[], what: string): string {
+  const top = members[0]?.name.split('/', 1)[0]
+  if (top === undefined || !members.some((member) => member.kind === 'file')) throw refused(what, 'it is empty')
+  const spellings = new Map<string, string>()
+  const taken = new Map<string, Member['kind']>()
+  for (const { name, kind } of members) {
+    const path = kind === 'folder' ? name.replace(/\/$/, '') : name
+    const parts = path.split('/')
+    if (!isSafe(parts)) throw refused(what, `the name ${quoted(name)} leads elsewhere on some system`)
+    if (parts[0] !== top) throw refused(what, `${quoted(name)} is outside of the top folder ${quoted(top)}, which installers do not notice`)
+    if (parts.length < 2 && kind === 'file') throw refused(what, `${quoted(name)} is not in a folder`)
+    if (taken.has(path)) throw refused(what, `${quoted(name)} is in it twice`)
+    taken.set(path, kind)
+    refuseSpelling(parts, spellings, what)
+  }
+  for (const { name, kind } of members) {
+    const above = parents(name).find((parent) => taken.get(parent) === 'file')
+    if (above !== undefined && kind === 'file') throw refused(what, `${quoted(above)} is a file and a folder`)
+  }
+  return top
+}
+
+/** Two spellings of one path are two files here and one file on a disk that ignores case or composes accents. */
+function refuseSpelling(parts: readonly string[], spellings: Map<string, string>, what: string): void {
+  for (let i = 1; i <= parts.length; i++) {
+    const path = parts.slice(0, i).join('/')
+    const folded = path.normalize('NFC').toUpperCase().toLowerCase()
+    const other = spellings.get(folded)
+    if (other !== undefined && other !== path) throw refused(what, `${quoted(other)} and ${quoted(path)} are one file on some systems`)
+    spellings.set(folded, path)
+  }
+}
+
+function parents(name: string): string[] {
+  const parts = name.split('/')
+  return parts.slice(0, -1).map((_, i) => parts.slice(0, i + 1).join('/'))
+}
+
+/** No empty part, `.` or `..`; nothing that Windows takes for a separator, a drive or a stream, or cuts off. */
+function isSafe(parts: readonly string[]): boolean {
+  return parts.every((part) => part !== '' && part !== '.' && part !== '..' && !/[\\:\p{Cc}]/u.test(part) && !/[. ]$/.test(part))
+}
+
+async function extract(archive: Uint8Array, members: readonly Member[], what: string): Promise<PackedFile[]> {
+  let entries: Awaited<ReturnType<typeof unpackTar>>
+  try {
+    entries = await unpackTar(archive, { strict: true })
+  } catch (cause) {
+    throw refused(what, 'its tar archive is damaged', cause)
+  }
+  const agree =
+    entries.length === members.length &&
+    entries.every((entry, i) => entry.header.name === members[i]?.name && (entry.data?.length ?? 0) === members[i].size)
+  if (!agree) throw refused(what, 'two readers see different files in it')
+  return entries.flatMap(({ header, data }, i) => {
+    return members[i]?.kind === 'file'
+      ? [{ name: header.name, bytes: data ?? new Uint8Array(), executable: ((header.mode ?? 0) & 0o111) !== 0 }]
+      : []
+  })
+}
+
+function quoted(name: string): string {
+  return printable(JSON.stringify(name))
+}
+
+/** Text from outside, safe to print. `intoto/node` has the same, for those who have Node. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`)
+}
+
+/** The one way to say no to a tarball. */
+export function refused(what: string, reason: string, cause?: unknown): InTotoError {
+  const fix = "pack it again with the client's own pack command"
+  return new InTotoError({ code: 'E_FORMAT', message: `${what}: ${reason}`, fix }, cause === undefined ? {} : { cause })
+}
