@@ -10,7 +10,8 @@ import { delimiter, extname, join, normalize } from 'node:path'
 import type { AddressInfo } from 'node:net'
 
 const names = ['chromium', 'chromium-browser', 'google-chrome']
-const flags = [
+/** What every headless browser of these tests is started with. */
+export const flags: readonly string[] = [
   '--headless',
   '--no-sandbox',
   '--disable-gpu',

@@ -5,6 +5,8 @@
 import type { Problem, Report, StepReport } from 'intoto'
 import { graphOf, type Flow, type Graph, type Lane, type Node } from './flow.ts'
 import { html, Markup, type Piece } from './html.ts'
+import { signOf, type Sign } from './sign.ts'
+import { mostProblems } from './problem.ts'
 import { commandLine, count, figure, who } from './phrase.ts'
 
 /** Pixels: between two lanes, and from the top of a row to the middle of its first line. */
@@ -22,6 +24,7 @@ interface Row {
   /** Its place in the card. */
   readonly part: 'head' | 'in' | 'out' | 'more' | 'between'
   readonly flow?: Flow
+  readonly broken?: boolean
 }
 
 /** The chain as a list of steps. `problems` as the page lists them, each with the anchor `problem-N`. */
@@ -40,14 +43,18 @@ function nodeOf(node: Node, position: number, drawing: Drawing): Markup {
     ...node.flows.filter(({ side }) => side === 'materials').map((flow): Row => ({ part: 'in', flow, cell: flowOf(flow, node, drawing) })),
     ...looseRow(node),
     ...node.flows.filter(({ side }) => side === 'products').map((flow): Row => ({ part: 'in', flow, cell: flowOf(flow, node, drawing) })),
+    ...otherRow(node, drawing),
     ...outRow(node),
-    ...moreRow(node),
+    ...moreRow(node, drawing),
   ]
-  const status = { ok: 'ok', fail: 'fail', unchecked: 'idle' }[node.status]
   const isLast = position === drawing.graph.nodes.length - 1
-  const drawn = rows.map((row, i) => rowOf(row, { node, position, drawing, edge: edgeOf(i, rows.length) }))
-  const between = isLast ? undefined : rowOf({ part: 'between', cell: html`` }, { node, position, drawing, edge: 'none' })
-  return html`<li class="node ${status}">${drawn}${between}</li>`
+  const drawn = rows.map((row, i) => rowOf(row, { position, drawing, edge: edgeOf(i, rows.length), below: rows.slice(i + 1) }))
+  const between = isLast ? undefined : rowOf({ part: 'between', cell: html`` }, { position, drawing, edge: 'none', below: [] })
+  return html`<li class="node ${statusOf(node)}">${drawn}${between}</li>`
+}
+
+function statusOf({ status }: Node): Sign {
+  return status === 'unchecked' ? 'idle' : status
 }
 
 function edgeOf(i: number, rows: number): string {
@@ -55,17 +62,19 @@ function edgeOf(i: number, rows: number): string {
 }
 
 interface Placed {
-  readonly node: Node
   readonly position: number
   readonly drawing: Drawing
   readonly edge: string
+  /** The rows of the card that follow. */
+  readonly below: readonly Row[]
 }
 
-function rowOf({ part, cell, flow }: Row, o: Placed): Markup {
+function rowOf(row: Row, o: Placed): Markup {
+  const { part, cell, flow } = row
   const { width } = o.drawing
-  const pieces = o.drawing.graph.lanes.map((lane) => pieceOf(lane, { part, flow, position: o.position, width }))
+  const pieces = o.drawing.graph.lanes.map((lane) => pieceOf(lane, row, o))
   const rail = width === 0 ? undefined : html`<svg class="rail" width="${width}" aria-hidden="true" focusable="false">${pieces}</svg>`
-  const failed = flow?.status === 'fail' ? ' broken' : ''
+  const failed = flow?.status === 'fail' || row.broken === true ? ' broken' : ''
   return html`<div class="row ${part}">
     ${rail}
     <div class="cell ${o.edge}${failed}">${cell}</div>
@@ -73,14 +82,13 @@ function rowOf({ part, cell, flow }: Row, o: Placed): Markup {
 }
 
 /** The piece of a lane in one row: passing, leaving the card, or entering it. */
-function pieceOf(lane: Lane, o: { part: Row['part']; flow: Flow | undefined; position: number; width: number }): Markup | undefined {
-  const x = o.width - 12 - lane.index * gap
-  const { position, part, flow } = o
+function pieceOf(lane: Lane, { part, flow }: Row, { position, below, drawing: { width } }: Placed): Markup | undefined {
+  const x = width - 12 - lane.index * gap
   const kind = lane.status === 'fail' ? 'fail' : 'ok'
   if (position < lane.from || position > lane.to) return undefined
   if (position === lane.from) {
     if (part === 'out')
-      return html`<path class="${kind}" d="M${o.width} ${middle}H${x + 8}Q${x} ${middle} ${x} ${middle + 8}" /><line
+      return html`<path class="${kind}" d="M${width} ${middle}H${x + 8}Q${x} ${middle} ${x} ${middle + 8}" /><line
           class="${kind}"
           x1="${x}"
           x2="${x}"
@@ -90,21 +98,14 @@ function pieceOf(lane: Lane, o: { part: Row['part']; flow: Flow | undefined; pos
     return part === 'more' || part === 'between' ? through(x, kind) : undefined
   }
   const entering = flow !== undefined && lane.flows.includes(flow)
-  const isDone = position === lane.to && !hasLater(lane, flow, part)
+  const isDone = position === lane.to && !below.some((row) => row.flow !== undefined && lane.flows.includes(row.flow))
   if (!entering) return isDone ? undefined : through(x, kind)
-  const enter = html`<path class="${kind}" d="M${x} 0V${middle - 8}Q${x} ${middle} ${x + 8} ${middle}H${o.width - 3}" /><path
+  const enter = html`<path class="${kind}" d="M${x} 0V${middle - 8}Q${x} ${middle} ${x + 8} ${middle}H${width - 3}" /><path
       class="${kind} arrow"
-      d="M${o.width - 9} ${middle - 5}L${o.width - 3} ${middle}L${o.width - 9} ${middle + 5}"
+      d="M${width - 9} ${middle - 5}L${width - 3} ${middle}L${width - 9} ${middle + 5}"
     />`
   const mark = lane.status === 'fail' ? html`<path class="cross" d="M${x - 4} ${middle - 16}l8 8m0 -8l-8 8" />` : undefined
   return html`${enter}${mark}${isDone ? undefined : through(x, kind)}`
-}
-
-/** Whether the lane goes on below this row of its last node. */
-function hasLater(lane: Lane, flow: Flow | undefined, part: Row['part']): boolean {
-  if (part === 'out' || part === 'more' || part === 'between') return false
-  const own = lane.flows.filter(({ to }) => to === lane.flows.at(-1)?.to)
-  return part === 'head' || flow === undefined || own.at(-1) !== flow
 }
 
 function through(x: number, kind: string): Markup {
@@ -116,8 +117,8 @@ function headOf(node: Node): Markup {
   const state = { ok: 'holds', fail: 'fails', unchecked: 'not checked' }[node.status]
   const kind = { step: '', inspection: 'inspection', product: 'on the disk' }[node.kind]
   return html`<h3>
-      <span class="state"><span class="sign" aria-hidden="true"></span>${state}</span>
-      <span class="name">${node.name}</span>${kind === '' ? '' : html` <span class="kind">${kind}</span>`}
+      ${signOf(statusOf(node))}<span class="name">${node.name}</span>${kind === '' ? '' : html` <span class="kind">${kind}</span>`}
+      <span class="state">${state}</span>
     </h3>
     ${step === undefined ? undefined : actors(step)}`
 }
@@ -144,15 +145,8 @@ function flowOf(flow: Flow, node: Node, { problems }: Drawing): Markup {
       : html`<strong>${count(flow.count, flow.side === 'materials' ? 'material' : 'product')}</strong> as <b>${flow.from}</b> ${verb}
           ${flow.count === 1 ? 'it' : 'them'}`
   if (flow.status === 'ok') return html`<p>${same}${rulesOf(flow)}</p>`
-  const named = flow.problems.slice(0, 3).map((i) => html`<li>${problemLink(i, problems)}</li>`)
-  const left = flow.problems.length - named.length
-  return html`<p>
-      <span class="state"><span class="sign" aria-hidden="true"></span>broken</span> ${same},
-      ${count(flow.problems.length, 'problem')}${rulesOf(flow)}
-    </p>
-    <ul class="whys">
-      ${named}${left > 0 && html`<li>and ${figure(left)} more</li>`}
-    </ul>`
+  return html`<p><span class="state">${signOf('fail')} broken:</span> ${same}, ${count(flow.problems.length, 'problem')}${rulesOf(flow)}</p>
+    ${whysOf(flow.problems, problems)}`
 }
 
 function rulesOf({ rules }: Flow): Piece {
@@ -166,7 +160,8 @@ function rulesOf({ rules }: Flow): Piece {
 
 function problemLink(i: number, problems: readonly Problem[]): Markup {
   const p = problems[i]
-  return html`<a href="#problem-${i + 1}">${p?.code} ${p?.file ?? p?.step}</a>`
+  const subject = html`<span class="name">${p?.file ?? p?.step}</span>`
+  return html`<span class="code">${p?.code}</span> ${i < mostProblems ? html`<a href="#problem-${i + 1}">${subject}</a>` : subject}`
 }
 
 /** Materials that no MATCH ties to another step: read from the machine, as far as this chain can tell. */
@@ -183,6 +178,24 @@ function looseRow(node: Node): Row[] {
   return [{ part: 'in', cell: html`<p class="quiet">${text}</p>` }]
 }
 
+/** What is wrong with it, beyond what it received. */
+function otherRow(node: Node, { problems }: Drawing): Row[] {
+  const told = new Set(node.flows.flatMap((flow) => flow.problems))
+  const others = node.problems.filter((i) => !told.has(i))
+  if (others.length === 0) return []
+  const text = html`<p><span class="state">${signOf('fail')} ${count(others.length, told.size > 0 ? 'more problem' : 'problem')}</span></p>`
+  return [{ part: 'in', broken: true, cell: html`${text}${whysOf(others, problems)}` }]
+}
+
+/** The first problems by name. */
+function whysOf(numbers: readonly number[], problems: readonly Problem[]): Markup {
+  const named = numbers.slice(0, 3).map((i) => html`<li>${problemLink(i, problems)}</li>`)
+  const left = numbers.length - named.length
+  return html`<ul class="whys">
+    ${named}${left > 0 && html`<li>and ${figure(left)} more</li>`}
+  </ul>`
+}
+
 function outRow(node: Node): Row[] {
   const { step } = node
   if (step === undefined) return []
@@ -192,12 +205,12 @@ function outRow(node: Node): Row[] {
 }
 
 /** Links and rules, folded; a sublayout's own chain. */
-function moreRow(node: Node): Row[] {
+function moreRow(node: Node, { problems }: Drawing): Row[] {
   const { step } = node
   if (step === undefined) return []
   const rows: Row[] = []
   if (step.sublayout !== undefined) {
-    const inner = chainOf(step.sublayout, [])
+    const inner = chainOf(step.sublayout, problemsWithin(step.name, problems))
     rows.push({
       part: 'more',
       cell: html`<details${step.status === 'fail' ? new Markup(' open') : ''}><summary>Carried out by a layout of its own</summary>${inner}</details>`,
@@ -212,6 +225,13 @@ function moreRow(node: Node): Row[] {
       </details>`,
     })
   return rows
+}
+
+/** Problems of a sublayout under the names of its own steps; the others keep their places, so that numbers stay. */
+function problemsWithin(step: string, problems: readonly Problem[]): Problem[] {
+  return problems.map((p) =>
+    p.step?.startsWith(`${step}/`) ? { ...p, step: p.step.slice(step.length + 1) } : { ...p, severity: 'warning' },
+  )
 }
 
 function links(step: StepReport): Piece {

@@ -15,9 +15,13 @@ export class Markup {
 /** What may stand in a template: text and numbers are escaped, nothing is written for `undefined` and `false`. */
 export type Piece = string | number | Markup | undefined | false | readonly Piece[]
 
-/** A template whose gaps are escaped; a gap in an attribute must stand in quotes. */
+const compact = new WeakMap<TemplateStringsArray, readonly string[]>()
+
+/** A template whose gaps are escaped; a gap in an attribute must stand in quotes. A line break of the template is written as one space. */
 export function html(strings: TemplateStringsArray, ...pieces: readonly Piece[]): Markup {
-  return new Markup(strings.reduce((text, part, i) => text + written(pieces[i - 1]) + part))
+  const parts = compact.get(strings) ?? strings.map((part) => part.replace(/\s*\n\s*/g, ' '))
+  compact.set(strings, parts)
+  return new Markup(parts.reduce((text, part, i) => text + written(pieces[i - 1]) + part))
 }
 
 function written(piece: Piece): string {

@@ -1,10 +1,11 @@
 /** Problems, one after the other: what and where, both pieces of evidence, the rule with its place, the likely cause, what to do next. */
 import type { Evidence, Problem } from 'intoto'
 import { html, type Markup } from './html.ts'
+import { signOf } from './sign.ts'
 import { figure, subjectOf, textOf } from './phrase.ts'
 
-/** Most problems that are written in full. */
-const mostProblems = 300
+/** Most problems that are written in full; only those have an anchor. */
+export const mostProblems = 300
 
 /** All problems, in the order given; `problem-N` is the anchor of each. */
 export function problemsOf(problems: readonly Problem[]): Markup {
@@ -26,8 +27,7 @@ function problemOf(p: Problem, i: number): Markup {
     </div>`
   return html`<li id="problem-${i + 1}" class="problem ${kind}">
     <h3>
-      <span class="sign" aria-hidden="true"></span
-      ><span class="code">${p.code}</span>${p.severity === 'warning' && html` <span class="kind">warning</span>`}
+      ${signOf(kind)}<span class="code">${p.code}</span>${p.severity === 'warning' && html` <span class="kind">warning</span>`}
       <span class="name">${subjectOf(p)}</span>
     </h3>
     <p class="what">${textOf(p)}</p>

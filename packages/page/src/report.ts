@@ -9,6 +9,7 @@ import { html, Markup, scriptJson } from './html.ts'
 import { packChain } from './packed.ts'
 import { count, expiry, inOrder, moment, subjectOf, tally, textOf, who } from './phrase.ts'
 import { problemsOf } from './problem.ts'
+import { signOf } from './sign.ts'
 
 /** What a page may know beside the Report. */
 export interface PageContext {
@@ -38,9 +39,7 @@ export function reportPage(report: Report, context: PageContext): string {
         <meta name="generator" content="intoto ${context.version}" />
         <link rel="icon" href="data:," />
         <title>${title}</title>
-        <style>
-          ${new Markup(style)}
-        </style>
+        ${new Markup(`<style>${style}</style>`)}
       </head>
       <body>
         <main>${reportBody(report, context)}</main>
@@ -50,12 +49,10 @@ export function reportPage(report: Report, context: PageContext): string {
             verify again.
           </p>
         </footer>
-        <script>
-          ${new Markup(script)}
-        </script>
+        ${new Markup(`<script>${script}</script>`)}
       </body>
     </html> `
-  return page.text
+  return `${page.text.trim()}\n`
 }
 
 /** What stands in `main`. */
@@ -94,7 +91,7 @@ function headOf(report: Report, problems: readonly Problem[], context: PageConte
   const named = errors.slice(0, mostNamed).map(
     (p, i) =>
       html`<li>
-        <a href="#problem-${i + 1}"><span class="code">${p.code}</span> <span class="name">${subjectOf(p)}</span></a> ${textOf(p)}
+        <span class="code">${p.code}</span> <a href="#problem-${i + 1}"><span class="name">${subjectOf(p)}</span></a> ${textOf(p)}
       </li>`,
   )
   const left = errors.length - mostNamed
@@ -105,7 +102,7 @@ function headOf(report: Report, problems: readonly Problem[], context: PageConte
     </ul>`
   return html`<header class="verdict ${report.ok ? 'ok' : 'fail'}">
       <p class="kicker">in-toto verification</p>
-      <h1 id="verdict" tabindex="-1"><span class="sign" aria-hidden="true"></span>${verdictOf(report)}</h1>
+      <h1 id="verdict" tabindex="-1">${signOf(report.ok ? 'ok' : 'fail')}${verdictOf(report)}</h1>
       <p class="lead">${leadOf(report)}</p>
       ${why}
     </header>
@@ -114,7 +111,6 @@ function headOf(report: Report, problems: readonly Problem[], context: PageConte
 }
 
 function leadOf(report: Report): string {
-  const steps = report.steps.filter((step) => step.status === 'ok').length
   const parts = [
     count(report.steps.length, 'step'),
     ...(report.inspections.length > 0 ? [count(report.inspections.length, 'inspection')] : []),
@@ -129,7 +125,14 @@ function leadOf(report: Report): string {
     return `${parts.join(' and ')}, as the layout wants ${report.steps.length === 1 && report.inspections.length === 0 ? 'it' : 'them'}. ${looked}${partial}`
   }
   const found = tally(report.problems)
-  return `${found === '' ? 'Nothing was judged' : found}${report.steps.length > 0 ? `; ${steps} of ${parts[0]} ${steps === 1 ? 'holds' : 'hold'}` : ''}.`
+  const all = [...report.steps, ...report.inspections]
+  const failing = all.filter(({ status }) => status === 'fail').length
+  const open = all.filter(({ status }) => status === 'unchecked').length
+  const states = [
+    failing > 0 && `${count(failing, 'step')} ${failing === 1 ? 'fails' : 'fail'}`,
+    open > 0 && `${open} not checked to the end`,
+  ]
+  return [found === '' ? 'Nothing was judged' : found, states.filter(Boolean).join(', ')].filter(Boolean).join('. ') + '.'
 }
 
 function factsOf(report: Report, context: PageContext): Markup[] {

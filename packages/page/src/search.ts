@@ -5,6 +5,7 @@
 import { explainArtifact, type ArtifactStage } from 'intoto'
 import { html, type Markup } from './html.ts'
 import { unpackChain, type PackedChain, type UnpackedChain } from './packed.ts'
+import { signOf, type Sign } from './sign.ts'
 import { count, figure, shortened } from './phrase.ts'
 
 /** Most files that are listed at once. */
@@ -161,7 +162,7 @@ function stageOf(stage: ArtifactStage, before: ArtifactStage | undefined, name: 
       ? html`not there`
       : html`${digests.map(([algorithm, hex]) => html`<code title="${hex}">${algorithm} ${shortened(hex)}</code> `)}`
   const passed = stage.passed.filter(({ rule }) => !rule.text.startsWith('REQUIRE '))
-  const status = { consumed: 'ok', refused: 'fail', unclaimed: 'idle' }[stage.outcome]
+  const status = ({ consumed: 'ok', refused: 'fail', unclaimed: 'idle' } as const satisfies Record<string, Sign>)[stage.outcome]
   const outcome = { consumed: 'allowed by', refused: 'refused by', unclaimed: 'let through: no rule speaks of it' }[stage.outcome]
   return html`<li class="stage ${status}">
     <p>
@@ -171,7 +172,7 @@ function stageOf(stage: ArtifactStage, before: ArtifactStage | undefined, name: 
     <p>${content}${isOther && html`<span class="changed">other content than before</span>`}</p>
     ${passed.map(({ rule, why }) => html`<p class="quiet">not by <code>${rule.text}</code>: ${why}</p>`)}
     <p>
-      <span class="state"><span class="sign" aria-hidden="true"></span>${outcome}</span
+      <span class="state">${signOf(status)} ${outcome}</span
       >${stage.rule !== undefined && html` <code>${stage.rule.text}</code> <span class="quiet">rule ${stage.rule.index + 1}</span>`}
     </p>
   </li>`
