@@ -5,8 +5,9 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Plugin, ResolvedConfig } from 'vite'
-import { resolveOptions, type Options } from './options.ts'
-import { aliasResolver, beginRun, importedFiles, prepare, toolFiles, type Run } from './recorder.ts'
+import { detectFrame } from './framework.ts'
+import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
+import { aliasResolver, beginRun, importedFiles, prepare, toolFiles, type Frame, type Run } from './recorder.ts'
 import { originalFiles, surround } from './rollup.ts'
 import { listenToPlugins } from './watched.ts'
 
@@ -18,11 +19,16 @@ interface Collected {
 
 /** The plugin for `vite.config.ts`. Put it last in `plugins`. */
 export default function inToto(options: Options = {}): Plugin {
-  const resolved = resolveOptions(options)
+  return vitePlugin(resolveOptions(options))
+}
+
+/** The plugin for a build that a framework started, whose entry knows more of it than Vite does; SvelteKit and VitePress are found by their plugins. */
+export function vitePlugin(resolved: ResolvedOptions, given?: Frame): Plugin {
   prepare(resolved)
   const collected: Collected = { modules: new Set(), files: new Set() }
   let config: ResolvedConfig
   let version = 'unknown'
+  let frame = given
   return {
     name: 'in-toto',
     apply: 'build',
@@ -31,7 +37,9 @@ export default function inToto(options: Options = {}): Plugin {
     configResolved(resolvedConfig) {
       config = resolvedConfig
       version = viteVersion() ?? version
-      if (!resolved.disable) watchPlugins(config, collected)
+      if (resolved.disable) return
+      frame ??= detectFrame(config)
+      watchPlugins(config, collected)
     },
     options(input) {
       const environment = this.environment as Partial<typeof this.environment> | undefined
@@ -46,6 +54,7 @@ export default function inToto(options: Options = {}): Plugin {
         targets: build.write ? [outDir] : [],
         preserveSymlinks: resolution.preserveSymlinks,
         alias: aliasResolver(resolution.alias, [config.publicDir, config.root]),
+        frame,
         searched: /^[56]\./.test(version) ? /\.(?:html|[cm]?[jt]sx?|css|scss|sass|less|styl|stylus|pcss|vue|svelte|astro)$/ : /\.html$/,
         log: { info: (line) => config.logger.info(`[in-toto] ${line}`), warn: (line) => config.logger.warn(`[in-toto] ${line}`) },
       })

@@ -16,7 +16,7 @@ import { withdrawLink } from './link.ts'
 import type { Log } from './log.ts'
 import { findRoot, usedPath } from './place.ts'
 import { idleRun, RecordingRun, type Host, type Run } from './run.ts'
-import { registry, sayOnce, sessionKey, type Material, type RunRecord, type Session } from './session.ts'
+import { registry, sayOnce, sessionKey, type Frame, type Material, type RunRecord, type Session } from './session.ts'
 
 /**
  * Begins a run: reads the disk's clock, removes the link of an earlier build, makes sure of the key.
@@ -64,11 +64,20 @@ function begin(options: ResolvedOptions, host: Host, log: Log): Run {
     closing: false,
     complete: () => undefined,
   }
+  if (host.frame !== undefined) enter(session, record, host.frame)
   session.open.add(record)
   listenToExit()
   const run = new RecordingRun(session, record, host)
   if (options.linkDir !== undefined) run.target(options.linkDir) // only now is it known which link there is ours
   return run
+}
+
+/** The same object is one build of the framework, another one the next. */
+function enter(session: Session, { notes }: RunRecord, frame: Frame): void {
+  notes.set('framework', { name: frame.name, version: frame.version })
+  if (session.frame !== frame) session.frameEnded = false
+  session.frame = frame
+  for (const folder of frame.folders()) removeEarlier(session, usedPath(session.root, resolve(session.root.real, folder)))
 }
 
 const noSigner: SigningKey = { needles: [] }

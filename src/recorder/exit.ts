@@ -8,6 +8,7 @@ import { InTotoError } from 'intoto'
 import type { FileDigest } from 'intoto/node'
 import { problemText, asProblem } from './failure.ts'
 import { finishNow } from './finish.ts'
+import { closeWritten } from './frame.ts'
 import { draftLink, hasOutput, putLink, signNow, withdrawLink } from './link.ts'
 import type { Log } from './log.ts'
 import { nameOf } from './place.ts'
@@ -46,11 +47,9 @@ function safely(session: Session, act: () => void): void {
 function settle(session: Session, code: number): void {
   const { written, options, open, failed, error } = session
   if (code !== 0 || failed.size > 0 || error !== undefined) return afterFailure(session, code)
-  for (const run of open) {
-    if (run.begun === 0 || run.begun !== run.ended || run.closing) continue
-    open.delete(run) // nobody closed the bundle, but all of its outputs are written
-    run.complete()
-  }
+  if (session.frame?.tells === true && session.frameEnded !== true)
+    return notRecorded(session, `the build of ${session.frame.name} did not end`)
+  closeWritten(session)
   if (open.size > 0) return notRecorded(session, 'the process ended before the build did')
   if (written !== undefined) return compare(session, written)
   if (options.finish === 'manual') return notRecorded(session, 'finish() was not called')

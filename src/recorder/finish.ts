@@ -3,9 +3,10 @@
  * last, by `finish()`, and by the exit listener for bundles that nobody closed.
  */
 import { asProblem, bundlerError } from './failure.ts'
+import { closeWritten } from './frame.ts'
 import { settled } from './git.ts'
 import { draftLink, hasOutput, putLink, shownPath, signLater, signNow, withdrawLink, type Draft } from './link.ts'
-import { registry, sayOnce, type Session } from './session.ts'
+import { registry, sayOnce, type Frame, type Session } from './session.ts'
 
 /** Finishes a session unless runs are still open or have failed. Waits for git and for a signer that needs time. */
 export async function finishSession(session: Session): Promise<void> {
@@ -29,6 +30,16 @@ export function finishNow(session: Session): void {
   const draft = attempt(session, () => draftLink(session))
   if (draft === undefined) return
   complete(session, draft, () => putLink(session, draft, signNow(session, draft.link)))
+}
+
+/** A framework has written its last file: its links are made, unless a run of a bundler is still to be closed. */
+export async function endFrame(frame: Frame): Promise<void> {
+  for (const session of registry().sessions.values()) {
+    if (session.frame !== frame) continue
+    session.frameEnded = true
+    attempt(session, () => closeWritten(session))
+    if (session.open.size === 0 && session.options.finish !== 'manual') await finishSession(session)
+  }
 }
 
 /** Finishes every session of this process: for hosts with the option `finish: 'manual'`. */
@@ -57,7 +68,7 @@ function isReady(session: Session): boolean {
   return false
 }
 
-function attempt(session: Session, make: () => Draft): Draft | undefined {
+function attempt<T>(session: Session, make: () => T): T | undefined {
   try {
     return make()
   } catch (error) {

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
 import { InTotoError, type Artifacts, type DigestMap } from 'intoto'
 import { hashFile, type FileDigest } from 'intoto/node'
+import { framedMaterials, intermediates, madeFrom } from './frame.ts'
 import { trackedBy } from './git.ts'
 import { isDependency, isWithin, nameOf, type Root } from './place.ts'
 import { filesMatching, selector } from './select.ts'
@@ -33,7 +34,8 @@ export interface Consumed {
  */
 export function consumedFiles(session: Session, products: ReadonlyMap<string, FileDigest>): Consumed {
   const { root, options } = session
-  const isGenerated = selector(options.generated, root.real)
+  const [isChosen, isIntermediate] = [selector(options.generated, root.real), intermediates(session)]
+  const isGenerated = (path: string): boolean => isChosen(path) || isIntermediate(path)
   const found = {
     materials: record<DigestMap>(),
     generated: record<DigestMap>(),
@@ -44,11 +46,13 @@ export function consumedFiles(session: Session, products: ReadonlyMap<string, Fi
   }
   const isTracked = options.tracked ? trackedBy(root.real) : () => true
   const writtenFrom = earliest(session.records)
+  const generatedFrom = madeFrom(session, writtenFrom)
   const materials = selected(session)
   checkFolders(root, materials)
   for (const [path, material] of materials) {
+    if (isIntermediate(path) && statSync(path, { throwIfNoEntry: false }) === undefined) continue
     const name = nameOf(root, path)
-    if (isLost(session, path, material)) {
+    if (!isIntermediate(path) && isLost(session, path, material)) {
       found.overwritten.push(name)
       continue
     }
@@ -62,7 +66,7 @@ export function consumedFiles(session: Session, products: ReadonlyMap<string, Fi
     if (!generated && digest.ctimeNs >= writtenFrom && products.has(path) && isBornIn(digest, material)) continue
     if (!generated && digest.ctimeNs >= material.since) throw changed(name, digest, material)
     checkRead(session, path, name, digest)
-    const isMade = generated && digest.ctimeNs >= writtenFrom
+    const isMade = generated && digest.ctimeNs >= generatedFrom
     ;(isMade ? found.generated : isTracked(path) ? found.materials : found.untracked)[name] = { sha256: digest.sha256 }
     if (digest.sha512 !== undefined) found.sha512[name] = digest.sha512
   }
@@ -132,6 +136,7 @@ function selected(session: Session): Map<string, Material> {
       if (known === undefined || material.since < known.since) all.set(path, material)
     }
   }
+  for (const [path, material] of framedMaterials(session)) if (!all.has(path)) all.set(path, material)
   const since = records.reduce(
     (first, { clock }) => (clock.changedFrom < first ? clock.changedFrom : first),
     records[0]?.clock.changedFrom ?? 0n,

@@ -130,9 +130,10 @@ function signOptions({ options }: Session): SignOptions {
 }
 
 /** The output folder; of several the nearest that holds all, but none above the package. */
-function linkFolder({ root, options, records }: Session): string {
+function linkFolder(session: Session): string {
+  const { root, options } = session
   if (options.linkDir !== undefined) return resolve(root.real, options.linkDir)
-  const folders = records.flatMap(({ outputs }) => [...outputs.keys()])
+  const folders = [...mergedOutputs(session).keys()]
   let common = folders[0] ?? root.real
   while (!folders.every((folder) => isWithin(common, folder)) && dirname(common) !== common) common = dirname(common)
   return isWithin(common, root.real) ? root.real : common

@@ -7,6 +7,7 @@ import { basename, join } from 'node:path'
 import { InTotoError, isLinkFileName, problem, type Problem } from 'intoto'
 import { walkFiles, type FileDigest } from 'intoto/node'
 import { isLinkOf } from './earlier.ts'
+import { framedOutputs } from './frame.ts'
 import { digestOf, earliest } from './guard.ts'
 import { isWithin, nameOf } from './place.ts'
 import { refuseSecret } from './secret.ts'
@@ -49,6 +50,8 @@ export function producedFiles(session: Session): Produced {
 
 /** Several runs may write to one folder; a folder within another is looked at with that one. */
 export function mergedOutputs(session: Session): Map<string, Output> {
+  const framed = framedOutputs(session)
+  if (framed !== undefined) return framed
   const merged = new Map<string, Output>()
   for (const { outputs } of session.records) {
     for (const [folder, { walked, emitted }] of outputs) {

@@ -12,12 +12,13 @@ import { isCommandOf, ownScript } from './command.ts'
 import { removeEarlier, type Owner } from './earlier.ts'
 import { listenToExit } from './exit.ts'
 import { finishSession, refuse } from './finish.ts'
+import { isFramed } from './frame.ts'
 import { bytesDigest, textDigest } from './guard.ts'
 import { sourceOf } from './id.ts'
 import type { Log } from './log.ts'
 import { isWithin, RealPaths, usedPath, type RealFile } from './place.ts'
 import { composedStyles, referredAssets, type Resolve } from './reference.ts'
-import type { RunRecord, Session } from './session.ts'
+import type { Frame, RunRecord, Session } from './session.ts'
 import { tsconfigFiles } from './tsconfig.ts'
 
 /** What the adapter knows when a run begins. */
@@ -37,6 +38,8 @@ export interface Host {
   readonly alias?: Resolve
   /** Whether it reads the tsconfig.json of plain JavaScript, too. */
   readonly configuresAll?: boolean
+  /** The framework that started it. */
+  readonly frame?: Frame | undefined
   /** Sources of which it inlines assets without naming them, so that they must be searched for references. */
   readonly searched?: RegExp
   readonly log: Log
@@ -211,7 +214,7 @@ export class RecordingRun implements Run {
     } catch (error) {
       return refuse(session, error)
     }
-    if (session.open.size === 0 && session.options.finish !== 'manual') await finishSession(session)
+    if (session.open.size === 0 && session.options.finish !== 'manual' && !isFramed(session)) await finishSession(session)
     listenToExit()
   }
 

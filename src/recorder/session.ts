@@ -67,6 +67,21 @@ export interface Written {
   readonly products: ReadonlyMap<string, FileDigest>
 }
 
+/** What a framework says of itself; it is asked when a link is made. */
+export interface Frame {
+  /** Also the name of its command. */
+  readonly name: string
+  readonly version: string
+  /** Folders of the finished product; none when nothing but the bundlers' own output folders is known. Relative to the root, or absolute. */
+  readonly folders: () => readonly string[]
+  /** Folders of what it makes for itself and reads again. */
+  readonly generated: () => readonly string[]
+  /** Files that it read by itself. */
+  readonly files: () => Iterable<string>
+  /** Whether its end is going to be told by `endFrame`; else the end of the process is its end. */
+  readonly tells: boolean
+}
+
 /** One step of one package in this process. */
 export interface Session {
   readonly root: Root
@@ -84,6 +99,9 @@ export interface Session {
   /** Products of an earlier link of this step that another command made: absolute path, and that command. */
   readonly foreign: Map<string, string>
   log: Log
+  frame?: Frame
+  /** The framework has written its last file. */
+  frameEnded?: boolean
   written?: Written
   /** Why there is no link although there should be one. */
   error?: InTotoError
