@@ -36,7 +36,7 @@ export interface Options {
   /** Writes a Statement of the attestation framework beside the link: with the link predicate, or with SLSA provenance. */
   statement?: false | 'link' | 'slsa'
   /** Which implementation's key id names the file and stands in the signature. */
-  keyidStyle?: 'python' | 'go'
+  keyidStyle?: 'python' | 'go' | 'devguard'
   /** Names of environment variables to record; no other is. */
   env?: readonly string[]
   /** The command as layouts expect it, when a wrapper hides what was run. */
@@ -53,7 +53,7 @@ export interface Options {
   audit?: boolean
   /** Compares what each module held when it was read with what is on disk at the end. */
   strict?: boolean
-  /** Defaults of a tool: `devguard` takes names from the git repository, only files that it tracks, and Go's key ids. */
+  /** Defaults of a tool: `devguard` takes names from the git repository, only files that it tracks, and DevGuard's key ids. */
   preset?: 'devguard'
   /** One link for each finished build of a watch. */
   watch?: boolean
@@ -80,7 +80,7 @@ export interface ResolvedOptions {
   readonly sha512: boolean
   readonly format: 'dsse' | 'metablock'
   readonly statement: false | 'link' | 'slsa'
-  readonly keyidStyle: 'python' | 'go'
+  readonly keyidStyle: 'python' | 'go' | 'devguard'
   readonly env: readonly string[]
   readonly command: readonly string[] | undefined
   readonly generated: readonly string[]
@@ -108,7 +108,7 @@ export interface Patterns {
 const choices: Readonly<Record<string, readonly (string | false)[]>> = {
   dependencies: ['files', 'lockfile', 'none'],
   format: ['dsse', 'metablock'],
-  keyidStyle: ['python', 'go'],
+  keyidStyle: ['python', 'go', 'devguard'],
   statement: [false, 'link', 'slsa'],
   preset: ['devguard'],
   stale: ['exclude', 'error'],
@@ -117,10 +117,10 @@ const choices: Readonly<Record<string, readonly (string | false)[]>> = {
 }
 /**
  * What a preset sets unless it is given. DevGuard keeps classic links of the steps `post-commit`, `build` and `deploy`, in which the materials of `build` are
- * products of `post-commit` by the same names, and looks for the key id of in-toto-golang.
+ * products of `post-commit` by the same names, and looks for a key id of its own.
  */
 const presets: Readonly<Record<'devguard', Options>> = {
-  devguard: { step: 'build', root: 'git', dependencies: 'none', keyidStyle: 'go', format: 'dsse' },
+  devguard: { step: 'build', root: 'git', dependencies: 'none', keyidStyle: 'devguard', format: 'dsse' },
 }
 const flags: readonly string[] = ['required', 'audit', 'strict', 'watch', 'silent', 'debug', 'disable']
 const others: readonly string[] = [

@@ -6,13 +6,16 @@ import { recordSource } from 'intoto/node'
 import { describe, expect, it } from 'vitest'
 import { key, librarySource, smallProject } from './project.ts'
 
-const linkName = `build.${keyidFor(key, 'go').slice(0, 8)}.link`
+const linkName = `build.${keyidFor(key, 'devguard').slice(0, 8)}.link`
 
 describe('preset: devguard', () => {
-  it('takes only what git tracks, by names from the repository, under the key id of Go', async () => {
+  it('takes only what git tracks, by names from the repository, under the key id of DevGuard', async () => {
     const project = smallProject('devguard', 'vite')
     project.write('app/package.json', '{ "type": "module" }')
-    project.write('app/src/main.js', `import { part } from './part.js'\nimport { untold } from './untold.js'\nexport const main = part + untold\n`)
+    project.write(
+      'app/src/main.js',
+      `import { part } from './part.js'\nimport { untold } from './untold.js'\nexport const main = part + untold\n`,
+    )
     project.write('app/src/part.js', 'export const part = 41\n')
     project.write('app/src/untold.js', 'export const untold = 1\n')
     project.write('.gitignore', 'node_modules\ndist\nuntold.js\n')
@@ -26,7 +29,7 @@ describe('preset: devguard', () => {
     const ended = await project.node(['build.mjs'])
     expect(ended.code, ended.text).toBe(0)
     const metadata = decodeMetadata(readFileSync(project.path('app/dist', linkName)))
-    expect(metadata).toMatchObject({ format: 'dsse', signatures: [{ keyid: keyidFor(key, 'go') }] })
+    expect(metadata).toMatchObject({ format: 'dsse', signatures: [{ keyid: keyidFor(key, 'devguard') }] })
     const { materials, products, byproducts } = await project.link(`app/dist/${linkName}`)
     expect(Object.keys(materials)).toEqual(['app/package.json', 'app/src/main.js', 'app/src/part.js', 'build.mjs', 'package.json'])
     expect(Object.keys(products)).toEqual(['app/dist/main.js'])

@@ -20,7 +20,7 @@ interface Flags {
 }
 
 const addresses =
-  'dir:PATH, oci://HOST/REPOSITORY or archivista+https://HOST; user and password from INTOTO_STORE_USER and INTOTO_STORE_PASSWORD'
+  'dir:PATH, oci://HOST/REPOSITORY, archivista+https://HOST or devguard+https://HOST/ASSET; user and password from INTOTO_STORE_USER and INTOTO_STORE_PASSWORD'
 
 /** `intoto evidence push`. */
 export const push: CommandFile = {

@@ -27,6 +27,7 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
     'pack, verify and upload one and the same file, and look at what the registry serves',
     async () => (await import('./publish.ts')).publishCommand,
   ],
+  reproduce: ['carry out a step again, and say what differs', async () => (await import('./reproduce.ts')).reproduce],
   provenance: [
     'sign SLSA provenance, or the verdict, for tools that know no layouts',
     async () => (await import('./provenance.ts')).provenance,

@@ -7,15 +7,19 @@ import { type Command, Option } from 'commander'
 import {
   artifactName,
   defineLayout,
+  devguardLayout,
+  devguardSteps,
   type Key,
   type Layout,
   npmLayout,
   parseLayout,
   parseRuleText,
+  reproducibleLayout,
   ruleTokens,
   sameKey,
   type StepInit,
   webappLayout,
+  type WebappPreset,
 } from 'intoto'
 import { loadKey } from 'intoto/node'
 import { misuse } from './failure.ts'
@@ -26,7 +30,7 @@ import { nameOfFile } from './trust.ts'
 /** What the flags of `declarePlan` leave behind. */
 export interface PlanFlags {
   from?: string
-  preset?: 'npm' | 'webapp'
+  preset?: 'npm' | 'webapp' | 'reproducible' | 'devguard'
   dist?: string
   main?: string
   tarball?: string
@@ -47,10 +51,10 @@ export function declarePlan(command: Command): void {
   command
     .option('--from <module>', 'layout as code: a module whose default export is a layout, or a function that makes one')
     .addOption(
-      new Option('--preset <name>', 'steps and rules of a usual chain: npm is source, build, test, package; webapp lacks package').choices([
-        'npm',
-        'webapp',
-      ]),
+      new Option(
+        '--preset <name>',
+        'steps and rules of a usual chain: npm is source, build, test, package; webapp lacks package; reproducible asks two builders; devguard is DevGuard’s',
+      ).choices(['npm', 'webapp', 'reproducible', 'devguard']),
     )
     .option('--step <name=command...>', 'a step and the command that it must run, in order; with a preset, the command of one of its steps')
     .option(
@@ -149,14 +153,8 @@ function performers(people: Functionaries, step: string): readonly string[] {
 
 function presetLayout(flags: PlanFlags, people: Functionaries, expires: string): Layout {
   const commands = new Map([...pairs('--step', flags.step)].map(([name, line]) => [name, splitCommand(line)]))
-  const steps = [
-    'source',
-    ...(flags.install ? ['install'] : []),
-    'build',
-    ...(flags.test ? ['test'] : []),
-    ...(flags.preset === 'npm' ? ['package'] : []),
-  ]
-  const main = flags.main ?? (flags.preset === 'npm' ? mainFile(flags.dist ?? 'dist') : undefined)
+  const steps = stepsOf(flags)
+  const main = flags.main ?? (flags.preset === 'npm' || flags.preset === 'reproducible' ? mainFile(flags.dist ?? 'dist') : undefined)
   const preset = {
     functionaries: people.keys,
     expires,
@@ -167,16 +165,31 @@ function presetLayout(flags: PlanFlags, people: Functionaries, expires: string):
     install: flags.install === true,
     untested: !flags.test,
   }
-  const layout =
-    flags.preset === 'webapp'
-      ? webappLayout(preset)
-      : npmLayout({
-          ...preset,
-          ...(flags.tarball === undefined ? {} : { tarball: flags.tarball }),
-          ...(flags.client === undefined ? {} : { client: flags.client }),
-        })
+  const layout = layoutOf(flags, preset)
   refuseStrangers('--step', [...commands.keys()], layout)
   return flags.readme === undefined ? layout : changed(layout, { readme: [flags.readme, layout.readme].join('\n') })
+}
+
+function stepsOf(flags: PlanFlags): readonly string[] {
+  if (flags.preset === 'devguard') return devguardSteps
+  return [
+    'source',
+    ...(flags.install ? ['install'] : []),
+    'build',
+    ...(flags.test ? ['test'] : []),
+    ...(flags.preset === 'npm' ? ['package'] : []),
+  ]
+}
+
+function layoutOf(flags: PlanFlags, preset: WebappPreset): Layout {
+  if (flags.preset === 'webapp') return webappLayout(preset)
+  if (flags.preset === 'reproducible') return reproducibleLayout(preset)
+  if (flags.preset === 'devguard') return devguardLayout(preset)
+  return npmLayout({
+    ...preset,
+    ...(flags.tarball === undefined ? {} : { tarball: flags.tarball }),
+    ...(flags.client === undefined ? {} : { client: flags.client }),
+  })
 }
 
 /** The "main" of package.json, if it lies in the output folder. */

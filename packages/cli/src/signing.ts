@@ -19,7 +19,7 @@ export interface GpgFlags {
 export interface SigningFlags extends GpgFlags {
   signingKey?: string
   password?: string | true
-  keyidStyle: 'python' | 'go'
+  keyidStyle: 'python' | 'go' | 'devguard'
   format?: 'dsse' | 'metablock'
   useDsse?: boolean
 }
@@ -29,7 +29,7 @@ export function declareSigner(command: Command): void {
   command
     .option('--signing-key <ref>', 'private key: a path, file:PATH or env:NAME (default: INTOTO_KEY, then INTOTO_KEY_FILE)')
     .option('-P, --password [password]', 'password of that key; without a value it is asked for (better: INTOTO_PASSWORD)')
-    .addOption(new Option('--keyid-style <style>', 'whose key id names the link').choices(['python', 'go']).default('python'))
+    .addOption(new Option('--keyid-style <style>', 'whose key id names the link').choices(['python', 'go', 'devguard']).default('python'))
   declareGpg(command)
 }
 

@@ -2,6 +2,7 @@
  * Finds and reads keys: PEM files, environment variables, passwords, and the place in a user's configuration folder where `intoto init` puts a
  * private key. The plugin and every command get their signer here. A message never holds a byte of a key or a password.
  */
+import { createECDH, createPrivateKey } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
@@ -49,7 +50,8 @@ const keyLimit = 1024 * 1024
 const taken = new WeakMap<object, Map<string, string>>()
 
 /**
- * Signer for a reference: a path, `file:PATH`, or `env:NAME` (PEM, also with `\n` for line ends, or base64 of PEM). A variable is taken out of
+ * Signer for a reference: a path, `file:PATH`, or `env:NAME` (PEM, also with `\n` for line ends, base64 of PEM, or a token of
+ * DevGuard). A variable is taken out of
  * the environment.
  * @throws InTotoError E_KEY: absent, unreadable, not a private key, wrong or missing password
  */
@@ -151,11 +153,33 @@ function fromVariable(name: string, env: NodeJS.ProcessEnv): string {
   const value = takeVariable(name, env)
   const fix = 'set it to the PEM text of a private key, or to its base64'
   if (value === undefined) throw new InTotoError({ code: 'E_KEY', message: `the variable ${printable(name)} is not set or empty`, fix })
+  if (/^[0-9a-f]{64}$/i.test(value.trim())) return fromScalar(value.trim(), name)
   const pem = value.includes('-----BEGIN') ? value : Buffer.from(value, 'base64').toString('utf8')
   if (!pem.includes('-----BEGIN')) {
     throw new InTotoError({ code: 'E_KEY', message: `the variable ${printable(name)} holds neither PEM nor base64 of PEM`, fix })
   }
   return withLines(pem)
+}
+
+/** A private key of P-256 as the bare number: DevGuard's tokens are of this form. */
+function fromScalar(hex: string, name: string): string {
+  try {
+    const curve = createECDH('prime256v1')
+    curve.setPrivateKey(hex, 'hex')
+    const point = curve.getPublicKey()
+    const member = (bytes: Buffer): string => bytes.toString('base64url')
+    const key = {
+      kty: 'EC',
+      crv: 'P-256',
+      d: member(Buffer.from(hex, 'hex')),
+      x: member(point.subarray(1, 33)),
+      y: member(point.subarray(33)),
+    }
+    return createPrivateKey({ key, format: 'jwk' }).export({ type: 'pkcs8', format: 'pem' }) as string
+  } catch {
+    const message = `the variable ${printable(name)} holds 64 hexadecimal digits that are no private key of P-256`
+    throw new InTotoError({ code: 'E_KEY', message, fix: 'copy the token again' })
+  }
 }
 
 /** Secrets stores write line ends as `\n` or turn them into spaces. */
