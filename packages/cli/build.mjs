@@ -79,6 +79,9 @@ await bundle.close()
 mkdirSync(at('dist/chunks'), { recursive: true })
 const chunks = output.filter((chunk) => chunk.type === 'chunk')
 for (const { fileName, code } of chunks.toSorted((a, b) => Number(a.isEntry) - Number(b.isEntry))) place(`dist/${fileName}`, code)
+// The verifier page, as it was built.
+const page = (name) => readFileSync(new URL(name, import.meta.resolve('intoto-page/verifier.html')), 'utf8')
+place('dist/verifier.html', page('verifier.html'))
 const names = new Set(chunks.map(({ fileName }) => fileName))
 for (const name of readdirSync(at('dist/chunks'))) {
   const path = at(`dist/chunks/${name}`)
@@ -94,7 +97,7 @@ function place(path, text) {
 
 // What is bundled is distributed: the licences of other people's code go with it.
 const packages = new Map()
-for (const id of chunks.flatMap((chunk) => chunk.moduleIds)) {
+for (const id of [...chunks.flatMap((chunk) => chunk.moduleIds), ...JSON.parse(page('modules.json'))]) {
   const [, folder, name] = /^(.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+))/.exec(id) ?? []
   if (folder !== undefined) packages.set(name, folder)
 }

@@ -9,12 +9,16 @@ import { rolldown } from 'rolldown'
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url))
 
+/** Everything that went into the scripts, for the licences of other people's code. */
+const modules = []
+
 /** One script for a browser, that asks for nothing when it runs. */
-async function scriptOf(entry) {
+async function scriptOf(entry, version) {
   const bundle = await rolldown({
     input: at(entry),
     platform: 'browser',
     resolve: { conditionNames: ['import', 'default'] },
+    transform: { define: { PACKAGE_VERSION: JSON.stringify(version) } },
     onLog(level, log, report) {
       if (level === 'warn') throw new Error(`bundling: ${log.message}`)
       report(level, log)
@@ -23,6 +27,7 @@ async function scriptOf(entry) {
   const { output } = await bundle.generate({ format: 'iife', minify: true, sourcemap: false })
   await bundle.close()
   if (output.length !== 1) throw new Error(`bundling: ${entry} makes ${output.length} files`)
+  modules.push(...output[0].moduleIds)
   return inline(output[0].code.trim())
 }
 
@@ -51,7 +56,8 @@ function place(path, text) {
   renameSync(beside, at(path))
 }
 
-const [script, style] = [await scriptOf('dist/explorer.js'), styleOf('src/style.css')]
+const { version } = JSON.parse(readFileSync(at('package.json'), 'utf8'))
+const [script, style] = [await scriptOf('dist/explorer.js', version), styleOf('src/style.css')]
 const members = { script, style, scriptHash: hashOf(script), styleHash: hashOf(style) }
 place(
   'dist/assets.js',
@@ -59,3 +65,19 @@ place(
     .map(([name, text]) => `export const ${name} = ${JSON.stringify(text)}\n`)
     .join(''),
 )
+
+// Reports that the page saves carry the assets, too: it is bundled when they are there.
+const verifier = await scriptOf('dist/verifier.js', version)
+const gaps = {
+  SCRIPT_HASH: hashOf(verifier),
+  STYLE_HASH: hashOf(style),
+  PACKAGE_VERSION: version,
+  '<!--STYLE-->': `<style>${style}</style>`,
+  '<!--SCRIPT-->': `<script>${verifier}</script>`,
+}
+const page = readFileSync(at('src/verifier.html'), 'utf8')
+place(
+  'dist/verifier.html',
+  page.replace(new RegExp(Object.keys(gaps).join('|'), 'g'), (gap) => gaps[gap]),
+)
+place('dist/modules.json', JSON.stringify(modules))

@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
     async () => (await import('./explain.ts')).explain,
   ],
   report: ['draw the chain of custody: one HTML file', async () => (await import('./report.ts')).report],
+  page: ['write the page that verifies in a browser', async () => (await import('./page.ts')).pageCommand],
   show: ['read any layout, link, envelope, Statement, bundle or key aloud', async () => (await import('./show.ts')).show],
   run: ['carry out a step: run a command, sign a link', async () => (await import('./run.ts')).run],
   'record start': ['begin a step that is no single command: record its materials', async () => (await import('./record.ts')).start],

@@ -32,7 +32,7 @@ export function reportPage(report: Report, context: PageContext): string {
         <meta charset="utf-8" />
         <meta
           http-equiv="Content-Security-Policy"
-          content="default-src 'none'; script-src '${new Markup(scriptHash)}'; style-src '${new Markup(styleHash)}'; img-src data:; base-uri 'none'; form-action 'none'"
+          content="default-src 'none'; script-src '${new Markup(scriptHash)}'; style-src '${new Markup(styleHash)}'; img-src data:; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types intoto"
         />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />

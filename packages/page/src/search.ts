@@ -5,6 +5,7 @@
 import { explainArtifact, type ArtifactStage } from 'intoto'
 import { html, type Markup } from './html.ts'
 import { unpackChain, type PackedChain, type UnpackedChain } from './packed.ts'
+import { put } from './sink.ts'
 import { signOf, type Sign } from './sign.ts'
 import { count, figure, shortened } from './phrase.ts'
 
@@ -176,9 +177,4 @@ function stageOf(stage: ArtifactStage, before: ArtifactStage | undefined, name: 
       >${stage.rule !== undefined && html` <code>${stage.rule.text}</code> <span class="quiet">rule ${stage.rule.index + 1}</span>`}
     </p>
   </li>`
-}
-
-/** The only place where a page becomes elements; everything in the markup has been escaped by `html`. */
-export function put(place: Element, markup: Markup): void {
-  place.innerHTML = markup.text
 }
