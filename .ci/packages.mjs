@@ -3,7 +3,7 @@
  * files; and that each dependency has its line in docs/dependencies.md. `npm run packages`. It publishes nothing.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,8 +23,11 @@ const expected =
 
 let failures = 0
 const explained = new Set(Array.from(readFileSync(join(root, 'docs/dependencies.md'), 'utf8').matchAll(/`([^`]+)`/g), ([, name]) => name))
+const players = readdirSync(join(root, 'playground'))
+  .map((name) => `playground/${name}`)
+  .filter((folder) => existsSync(join(root, folder, 'package.json')))
 const own = /^(intoto(-npm|-cli)?|unplugin-in-toto|playground-app)$/
-for (const folder of [...packages.map((one) => one.folder), 'playground/app', 'playground/vite']) {
+for (const folder of [...packages.map((one) => one.folder), ...players]) {
   const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'))
   for (const name of Object.keys({ ...dependencies, ...devDependencies })) {
     if (!own.test(name) && !explained.has(name)) complain(`${folder}/package.json: ${name} has no line in docs/dependencies.md`)
