@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import type { JsonObject } from 'intoto'
-import type * as Npm from 'intoto-npm'
+import type * as Lockfiles from 'intoto-npm/lockfile'
 import { asProblem } from './failure.ts'
 import { isDependency, nameOf } from './place.ts'
 import { sayOnce, type Session } from './session.ts'
@@ -36,6 +36,6 @@ export function dependenciesOf(session: Session): JsonObject {
 }
 
 /** Links are also made while a process exits, when nothing can be awaited. */
-function load(): typeof Npm {
-  return createRequire(import.meta.url)('intoto-npm') as typeof Npm
+function load(): typeof Lockfiles {
+  return createRequire(import.meta.url)('intoto-npm/lockfile') as typeof Lockfiles
 }
