@@ -81,34 +81,44 @@ export function toBase64(bytes: Uint8Array): string {
  * @throws E_FORMAT for anything else
  */
 export function fromBase64(text: string): Uint8Array {
-  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
-  const digits = encoder.encode(text.slice(0, text.length - padding))
-  const table = text.includes('-') || text.includes('_') ? urlTable : standardTable
-  const bytes = new Uint8Array(Math.floor((digits.length * 3) / 4))
-  const whole = digits.length - (digits.length % 4)
+  const bytes = new Uint8Array(Math.ceil((text.length / 4) * 3))
+  const end = decodeBase64(encoder.encode(text), bytes, 0, text.includes('-') || text.includes('_') ? urlTable : standardTable)
+  if (end < 0) throw new InTotoError({ code: 'E_FORMAT', message: 'not a base64 text with padding' })
+  return bytes.subarray(0, end)
+}
+
+/**
+ * Decodes padded standard base64 into `out` from `at` on, for texts too large to be copied about; returns the place behind the last byte, or -1
+ * for what `fromBase64` refuses.
+ */
+export function decodeBase64(digits: Uint8Array, out: Uint8Array, at: number, table: Uint8Array = standardTable): number {
+  const { length } = digits
+  if (length % 4 !== 0) return -1
+  const padding = length === 0 || digits[length - 1] !== 61 ? 0 : digits[length - 2] === 61 ? 2 : 1
+  const whole = padding === 0 ? length : length - 4
+  let to = at
   let bad = 0
-  let at = 0
   for (let i = 0; i < whole; i += 4) {
-    const [a, b, c, d] = [table[digits[i]!]!, table[digits[i + 1]!]!, table[digits[i + 2]!]!, table[digits[i + 3]!]!]
+    const a = table[digits[i]!]!
+    const b = table[digits[i + 1]!]!
+    const c = table[digits[i + 2]!]!
+    const d = table[digits[i + 3]!]!
     bad |= a | b | c | d
-    bytes[at++] = (a << 2) | (b >> 4)
-    bytes[at++] = (b << 4) | (c >> 2)
-    bytes[at++] = (c << 6) | d
+    out[to] = (a << 2) | (b >> 4)
+    out[to + 1] = (b << 4) | (c >> 2)
+    out[to + 2] = (c << 6) | d
+    to += 3
   }
   if (padding > 0) {
-    const [a, b, c] = [
-      table[digits[whole]!] ?? 255,
-      table[digits[whole + 1]!] ?? 255,
-      padding === 1 ? (table[digits[whole + 2]!] ?? 255) : 0,
-    ]
+    const a = table[digits[whole]!]!
+    const b = table[digits[whole + 1]!]!
+    const c = padding === 1 ? table[digits[whole + 2]!]! : 0
     // Bits that belong to no byte must be zero, so that each content has one text.
     bad |= a | b | c | (padding === 1 ? (c & 3) << 6 : (b & 15) << 6)
-    bytes[at++] = (a << 2) | (b >> 4)
-    if (padding === 1) bytes[at] = (b << 4) | (c >> 2)
+    out[to++] = (a << 2) | (b >> 4)
+    if (padding === 1) out[to++] = (b << 4) | (c >> 2)
   }
-  if (digits.length % 4 !== (4 - padding) % 4 || bad >= 64)
-    throw new InTotoError({ code: 'E_FORMAT', message: 'not a base64 text with padding' })
-  return bytes
+  return bad >= 64 ? -1 : to
 }
 
 /** All parts behind each other. */

@@ -7,28 +7,47 @@ import type { JsonValue } from './json.ts'
 import { maxDepth } from './limits.ts'
 import { sortNames } from './order.ts'
 
+/** A value that writes itself. */
+export interface Written {
+  /** Bytes that it takes at most. */
+  readonly length: number
+  /** Writes its canonical form at this place and returns the one behind it. */
+  writeCanonical(out: Uint8Array, at: number): number
+}
+
 /**
  * The canonical bytes of a value: names by code point, no white space, only `\` and `"` escaped, integers in plain decimal, UTF-8.
+ * @param written objects that only stand for what is written in their place
  * @throws E_FORMAT for numbers that are no integers, half surrogate pairs, and nesting beyond the reader's greatest depth
  */
-export function canonicalJson(value: JsonValue): Uint8Array {
-  const writer = new Writer()
+export function canonicalJson(value: JsonValue, written?: ReadonlyMap<JsonValue, Written>): Uint8Array {
+  const writer = new Writer(written)
   writer.value(value, 0)
   return writer.bytes()
 }
 
 /** Fills one growing buffer; strings are encoded on the way, which spares a second pass over large links. */
 class Writer {
-  private buffer = new Uint8Array(1024)
+  private buffer: Uint8Array
   private at = 0
+  private readonly written: ReadonlyMap<JsonValue, Written> | undefined
+
+  constructor(written: ReadonlyMap<JsonValue, Written> | undefined) {
+    let length = 1024
+    for (const value of written?.values() ?? []) length += value.length
+    this.buffer = new Uint8Array(length)
+    this.written = written
+  }
 
   bytes(): Uint8Array {
-    return this.buffer.slice(0, this.at)
+    return this.buffer.subarray(0, this.at)
   }
 
   value(value: JsonValue, depth: number): void {
     if (typeof value === 'string') return this.string(value)
     if (typeof value === 'object' && value !== null) {
+      const written = this.written?.get(value)
+      if (written !== undefined) return this.foreign(written)
       if (depth >= maxDepth) throw refused(`more than ${maxDepth} levels`)
       if (Array.isArray(value)) this.list(value, depth + 1)
       else this.object(value, depth + 1)
@@ -38,6 +57,11 @@ class Writer {
       throw refused('a number that is no exact integer')
     if (value === undefined) throw refused('an undefined value')
     this.ascii(String(value))
+  }
+
+  private foreign(value: Written): void {
+    this.reserve(value.length)
+    this.at = value.writeCanonical(this.buffer, this.at)
   }
 
   private list(list: readonly JsonValue[], depth: number): void {

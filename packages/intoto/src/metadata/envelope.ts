@@ -11,8 +11,13 @@ export const inTotoPayloadType = 'application/vnd.in-toto+json'
 
 /** Pre-authentication encoding: what a DSSE signature covers. */
 export function preAuthEncoding(payloadType: string, body: Uint8Array): Uint8Array {
+  return concat(preAuthStart(payloadType, body.length), body)
+}
+
+/** What stands before the payload in the pre-authentication encoding. */
+export function preAuthStart(payloadType: string, length: number): Uint8Array {
   const type = utf8(payloadType)
-  return concat(utf8(`DSSEv1 ${type.length} `), type, utf8(` ${body.length} `), body)
+  return concat(utf8(`DSSEv1 ${type.length} `), type, utf8(` ${length} `))
 }
 
 /** An envelope as read: its payload is still bytes. */

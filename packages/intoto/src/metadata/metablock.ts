@@ -3,8 +3,6 @@
  * value is canonicalised exactly as it stands in the file, so that a member put in after signing is a bad signature.
  */
 import { fromHex, toHex, utf8 } from '../encoding/bytes.ts'
-import { canonicalJson } from '../encoding/canonical.ts'
-import { minifyMember } from '../encoding/minify.ts'
 import { emptyRecord, stringifyJson, type JsonObject, type JsonValue, type Limits } from '../encoding/json.ts'
 import { malformed, readSignatures, type Signature } from './signature.ts'
 
@@ -15,15 +13,23 @@ export interface Metablock {
   signatures: Signature[]
 }
 
+/** How a metablock is read. */
+export interface MetablockOptions {
+  limits: Limits
+  what: string
+  /** Canonical JSON of the content. */
+  canonical: (signed: JsonValue) => Uint8Array
+}
+
 /**
- * Reads a metablock from its parsed file, in which there are no floats, and the file's bytes.
+ * Reads a metablock from its parsed file, in which there are no floats.
  * @throws E_FORMAT for members that are absent or of the wrong type, and for content that has no canonical form
  */
-export function readMetablock(file: JsonObject, bytes: Uint8Array, limits: Limits, what: string): Metablock {
+export function readMetablock(file: JsonObject, { limits, what, canonical }: MetablockOptions): Metablock {
   const { signed, signatures } = file
   if (signed === undefined) throw malformed(`${what}: "signed" is missing`)
   const entries = readSignatures(signatures, hexOrNothing, limits, what)
-  return { signed, signedBytes: minifyMember(bytes, 'signed') ?? canonicalJson(signed), signatures: entries }
+  return { signed, signedBytes: canonical(signed), signatures: entries }
 }
 
 /** Both peers look at a signature's text only once they have a key for it, so an entry of another kind harms nobody: it never counts. */

@@ -11,6 +11,7 @@ import type { Signer } from '../keys/signer.ts'
 import { isLayout, parseLayout, type Layout } from '../model/layout.ts'
 import { isLink, parseLink, type Link } from '../model/link.ts'
 import { isStatement, parseStatement, type Statement } from '../model/statement.ts'
+import { decodeFast } from './fast.ts'
 import { envelopeSignature, inTotoPayloadType, preAuthEncoding, readEnvelope, writeEnvelope } from './envelope.ts'
 import { metablockSignature, readMetablock, writeMetablock } from './metablock.ts'
 import { malformed, type Signature } from './signature.ts'
@@ -46,6 +47,15 @@ export interface DecodeOptions {
 export function decodeMetadata(bytes: Uint8Array, options: DecodeOptions = {}): Metadata {
   const what = options.what ?? 'metadata'
   const limits = withDefaults(options.limits)
+  const link = decodeFast(bytes, limits, what)
+  return link === undefined ? decodePlain(bytes, limits, what) : { ...link, bytes }
+}
+
+/**
+ * The plain way, which decides wherever the fast one gives up.
+ * @throws as `decodeMetadata`
+ */
+export function decodePlain(bytes: Uint8Array, limits: Limits, what: string): Metadata {
   const { value: file, floats } = parseJson(bytes, { limits, what })
   if (!isJsonObject(file)) throw malformed(`${what}: not an object with "signatures"`)
   const dsse = Object.hasOwn(file, 'payload') || Object.hasOwn(file, 'payloadType')
@@ -60,7 +70,7 @@ export function decodeMetadata(bytes: Uint8Array, options: DecodeOptions = {}): 
     return { format: 'dsse', payloadType, payload, signatures, signedBytes, bytes }
   }
   if (floats) throw malformed(`${what}: holds a number that is not a plain integer, which no metablock may`)
-  const { signed, signedBytes, signatures } = readMetablock(file, bytes, limits, what)
+  const { signed, signedBytes, signatures } = readMetablock(file, { limits, what, canonical: canonicalJson })
   const payload = parsePayload(signed, limits, what)
   if (isStatement(payload)) throw malformed(`${what}: a Statement in a metablock; Statements are signed in DSSE envelopes`)
   return { format: 'metablock', payload, signatures, signedBytes, bytes }

@@ -46,6 +46,11 @@ function cleanPath(path: string): string {
 }
 
 const mayBeUnclean = /\/\/|(?:^|\/)\.\.?(?:\/|$)|.\/$/
+/** Is a name certain to have one spelling only? What is not may still be clean, as the scheme of a URI is: ask `cleanName`. */
+export function isCleanName(name: string): boolean {
+  return !mayBeUnclean.test(name)
+}
+
 const uriStart = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//
 
 /**

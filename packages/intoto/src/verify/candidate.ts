@@ -10,8 +10,8 @@ import { cleanArtifacts, collisions } from '../model/artifact.ts'
 import { isLayout, type Layout, type Step } from '../model/layout.ts'
 import { isLink, linkFileName, unknownMembers, type Link } from '../model/link.ts'
 import { fromStatement } from '../model/predicate.ts'
+import { sideOf } from '../model/side.ts'
 import { describeSigners } from './actor.ts'
-import { namesOf } from './names.ts'
 import type { LinkReport } from './report.ts'
 import type { Candidate, Run } from './run.ts'
 import type { LinkFile, LinkSource } from './source.ts'
@@ -140,13 +140,19 @@ async function check(run: Run, step: Step, candidate: Candidate): Promise<Candid
   if (link === undefined) return { ...candidate, fault: notLink(step, candidate) }
   const wrong = memberFault(step, candidate, link) ?? nameFault(step, candidate, link) ?? collisionFault(step, candidate, link)
   if (wrong !== undefined) return { ...candidate, fault: wrong }
-  return {
-    ...candidate,
-    link: Object.assign(Object.create(null), link, {
-      materials: cleanArtifacts(link.materials, namesOf(link.materials)),
-      products: cleanArtifacts(link.products, namesOf(link.products)),
-    }) as Link,
-  }
+  return { ...candidate, link: isClean(link) ? link : cleaned(link) }
+}
+
+function isClean(link: Link): boolean {
+  return sideOf(link, 'materials').isClean && sideOf(link, 'products').isClean
+}
+
+/** The link under the names that its artifacts' names stand for. */
+function cleaned(link: Link): Link {
+  return Object.assign(Object.create(null), link, {
+    materials: cleanArtifacts(link.materials, Object.keys(link.materials)),
+    products: cleanArtifacts(link.products, Object.keys(link.products)),
+  }) as Link
 }
 
 function keyFault({ key, file, keyid }: Candidate): ProblemInit | undefined {
@@ -217,7 +223,8 @@ function nameFault(step: Step, { file, keyid }: Candidate, link: Link): ProblemI
 }
 
 function collisionFault(step: Step, { file }: Candidate, link: Link): ProblemInit | undefined {
-  const [pair] = [...collisions(link.materials, namesOf(link.materials)), ...collisions(link.products, namesOf(link.products))]
+  if (isClean(link)) return undefined
+  const [pair] = [...collisions(link.materials), ...collisions(link.products)]
   if (pair === undefined) return undefined
   const message = `${shown(file)}: "${shown(pair[0])}" and "${shown(pair[1])}" are one file under two names, so one could hide the other`
   return { code: 'E_FORMAT', step: step.name, file, message, fix: 'record the step again with plain relative names' }

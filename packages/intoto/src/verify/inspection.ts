@@ -3,8 +3,10 @@
  * when everything before has held, for a layout and all its sublayouts. Never starts a process itself.
  */
 import { InTotoError } from '../errors.ts'
+import type { Artifacts } from '../model/artifact.ts'
+import type { Link } from '../model/link.ts'
+import { sideOf } from '../model/side.ts'
 import { explainFailure } from './cause.ts'
-import { namesOf } from './names.ts'
 import { applyRules } from './rules.ts'
 import type { Run } from './run.ts'
 import { commandText, shown } from './text.ts'
@@ -19,10 +21,10 @@ export async function runInspections(run: Run): Promise<void> {
   for (const [i, inspection] of run.layout.inspect.entries()) {
     const report = run.report.inspections[i]!
     try {
-      const link = await run.session.options.inspect!(inspection, { linkFiles: [...run.session.files] })
+      const link = ownCopy(await run.session.options.inspect!(inspection, { linkFiles: [...run.session.files] }))
       run.chain.set(inspection.name, { link, file: `inspection: ${commandText(inspection.run)}`, kind: 'inspection' })
-      report.materials = namesOf(link.materials).length
-      report.products = namesOf(link.products).length
+      report.materials = sideOf(link, 'materials').size
+      report.products = sideOf(link, 'products').size
       report.command = [...link.command]
     } catch (error) {
       // Whoever interrupts an inspection gets no verdict, not a "no".
@@ -32,6 +34,12 @@ export async function runInspections(run: Run): Promise<void> {
     }
   }
   for (const inspection of run.layout.inspect) checkRules(run, inspection.name)
+}
+
+/** Whoever made the link may change it and hand it out again. */
+function ownCopy(link: Link): Link {
+  const copy = (artifacts: Artifacts): Artifacts => Object.assign(Object.create(null), artifacts) as Artifacts
+  return Object.assign(Object.create(null), link, { materials: copy(link.materials), products: copy(link.products) }) as Link
 }
 
 /** Applies both lists of a step or an inspection, materials first, and fills its part of the Report. */

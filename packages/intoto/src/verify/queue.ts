@@ -3,64 +3,52 @@
  * rule engine only. A rule looks at the range of names that its literal beginning allows, and never again at what was taken: many rules over
  * many artifacts stay linear.
  */
-import type { Artifacts } from '../model/artifact.ts'
 import type { Matcher } from '../model/pattern.ts'
-import { namesOf } from './names.ts'
+import { looseUtf8, type ArtifactTable } from '../model/table.ts'
 
-/** Artifact names that no rule has consumed yet. */
+/** Artifacts that no rule has consumed yet, by their places in the table of their side. */
 export class ArtifactQueue {
-  /** Ascending by UTF-16 unit: any order does, as long as common beginnings lie together and `<` agrees. */
-  private readonly names: readonly string[]
-  /** For each position, a position at or after it from which to look for the next name still in the queue. */
+  private readonly table: ArtifactTable
+  /** For each place, one at or after it from which to look for the next artifact still in the queue. */
   private readonly next: Int32Array
 
-  constructor(artifacts: Artifacts) {
-    const names = namesOf(artifacts)
-    this.names = names.some((name, i) => i > 0 && names[i - 1]! > name) ? [...names].sort() : names
-    this.next = new Int32Array(names.length + 1)
-    for (let i = 0; i <= names.length; i++) this.next[i] = i
+  constructor(table: ArtifactTable) {
+    this.table = table
+    this.next = new Int32Array(table.size + 1)
+    for (let i = 0; i <= table.size; i++) this.next[i] = i
   }
 
   /** Is this very name still there? */
   has(name: string): boolean {
-    const at = this.firstFrom(name)
-    return this.names[at] === name && this.alive(at) === at
+    const at = this.table.find(name)
+    return at >= 0 && this.alive(at) === at
   }
 
-  /** Calls `visit` for each name in the queue that is `prefix` followed by a match; what it answers with true is consumed. */
-  visit(prefix: string, matcher: Matcher, visit: (name: string) => boolean): number {
-    const start = prefix + matcher.prefix
+  /** Calls `visit` for each artifact in the queue whose name is `prefix` followed by a match; what it answers with true is consumed. */
+  visit(prefix: string, matcher: Matcher, visit: (i: number) => boolean): number {
+    const { table } = this
+    const start = looseUtf8(prefix + matcher.prefix)
+    const { first, end } = table.range(start)
     let consumed = 0
-    for (let i = this.alive(this.firstFrom(start)); i < this.names.length; i = this.alive(i + 1)) {
-      const name = this.names[i]!
-      if (!name.startsWith(start) || (matcher.kind === 'exact' && name !== start)) break
-      if (matcher.kind === 'general' && !matcher.test(prefix === '' ? name : name.slice(prefix.length))) continue
-      if (!visit(name)) continue
+    for (let i = this.alive(first); i < end; i = this.alive(i + 1)) {
+      // The name itself is the first of those that begin with it.
+      if (matcher.kind === 'exact' && table.end(i) - table.start(i) !== start.length) break
+      if (matcher.kind === 'general' && !matcher.test(prefix === '' ? table.name(i) : table.name(i).slice(prefix.length))) continue
+      if (!visit(i)) continue
       this.next[i] = i + 1
       consumed++
     }
     return consumed
   }
 
-  /** First position whose name is not before `start`. */
-  private firstFrom(start: string): number {
-    let low = 0
-    let high = this.names.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.names[middle]! < start) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-
-  /** The first position at or after `i` that is still in the queue; shortens the way for the next one who asks. */
+  /** The first place at or after `i` that is still in the queue; shortens the way for the next one who asks. */
   private alive(i: number): number {
+    const { next } = this
     let end = i
-    while (this.next[end] !== end) end = this.next[end]!
+    while (next[end] !== end) end = next[end]!
     for (let at = i; at !== end;) {
-      const following = this.next[at]!
-      this.next[at] = end
+      const following = next[at]!
+      next[at] = end
       at = following
     }
     return end

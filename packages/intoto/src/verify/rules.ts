@@ -7,8 +7,11 @@ import { equalDigests, sameDigests, type Artifacts } from '../model/artifact.ts'
 import type { Link } from '../model/link.ts'
 import { prepare } from '../model/pattern.ts'
 import { formatRule, parseRule, type ArtifactRule, type MatchRule } from '../model/rule.ts'
+import { sideOf, type Side } from '../model/side.ts'
+import type { ArtifactTable } from '../model/table.ts'
 import { ArtifactQueue } from './queue.ts'
 import type { RuleReport } from './report.ts'
+import { taker, withSlash } from './taker.ts'
 
 /** A link that rules may compare with, and the file that vouches for it. */
 export interface ChainLink {
@@ -56,23 +59,24 @@ const mostNamed = 20
 /** Applies one list; the chain must hold the item's own link. Never throws for a verdict. */
 export function applyRules(item: RuledItem, list: RuleList, chain: Chain, trace: boolean): RulesOutcome {
   const link = chain.get(item.name)!.link
-  const artifacts = list === 'expected_materials' ? link.materials : link.products
-  const queue = new ArtifactQueue(artifacts)
+  const own = sideOf(link, list === 'expected_materials' ? 'materials' : 'products')
+  const [materials, products] = [sideOf(link, 'materials'), sideOf(link, 'products')]
+  const queue = new ArtifactQueue(own)
   const rules = item[list].map((tokens) => parseRule(tokens))
   const outcome: RulesOutcome = { reports: [], failures: [] }
   rules.forEach((rule, index) => {
     const names: string[] = []
     const hits: string[] = []
     let hitCount = 0
-    const take = consumer(rule, { link, artifacts, chain })
-    const consumed = visit(rule, queue, (name) => {
+    const take = taker(rule, { own, materials, products, other: rule.kind === 'MATCH' ? destinationSide(rule, chain) : undefined })
+    const consumed = visit(rule, queue, (i) => {
       if (rule.kind === 'DISALLOW') {
         hitCount++
-        if (hits.length < mostNamed) hits.push(name)
+        if (hits.length < mostNamed) hits.push(own.name(i))
         return false
       }
-      const taken = take(name)
-      if (taken && trace) names.push(name)
+      const taken = take(i)
+      if (taken && trace) names.push(own.name(i))
       return taken
     })
     if (rule.kind === 'REQUIRE' && !queue.has(rule.name)) hits.push(rule.name)
@@ -87,7 +91,7 @@ export function applyRules(item: RuledItem, list: RuleList, chain: Chain, trace:
   return outcome
 }
 
-function visit(rule: ArtifactRule, queue: ArtifactQueue, take: (name: string) => boolean): number {
+function visit(rule: ArtifactRule, queue: ArtifactQueue, take: (i: number) => boolean): number {
   if (rule.kind === 'REQUIRE') return 0
   return queue.visit(rule.kind === 'MATCH' ? withSlash(rule.sourcePrefix) : '', prepare(rule.pattern), take)
 }
@@ -99,7 +103,7 @@ export interface Sides {
   readonly chain: Chain
 }
 
-/** Does the rule take this name off the queue? The pattern has matched already. */
+/** Does the rule take this name off the queue? The pattern has matched already. For one name; rules over a queue ask `taker`. */
 export function consumer(rule: ArtifactRule, sides: Sides): (name: string) => boolean {
   const { materials, products } = sides.link
   switch (rule.kind) {
@@ -130,6 +134,13 @@ export function destination(rule: MatchRule, chain: Chain): Artifacts | undefine
   return rule.artifacts === 'MATERIALS' ? link?.materials : link?.products
 }
 
+/** The same as a table. */
+function destinationSide({ step, artifacts }: MatchRule, chain: Chain): ArtifactTable | undefined {
+  const link = chain.get(step)?.link
+  const side: Side = artifacts === 'MATERIALS' ? 'materials' : 'products'
+  return link && sideOf(link, side)
+}
+
 /** The name that an artifact covered by a MATCH has on the other side. */
 export function destinationName(rule: MatchRule, name: string): string {
   return withSlash(rule.destinationPrefix) + name.slice(withSlash(rule.sourcePrefix).length)
@@ -148,9 +159,4 @@ export function covers(rule: ArtifactRule, name: string): boolean {
   if (rule.kind !== 'MATCH') return prepare(rule.pattern).test(name)
   const prefix = withSlash(rule.sourcePrefix)
   return name.startsWith(prefix) && prepare(rule.pattern).test(name.slice(prefix.length))
-}
-
-/** A prefix is a folder: one slash is added when it has none. An empty one is none. */
-function withSlash(prefix: string | undefined): string {
-  return prefix === undefined || prefix === '' || prefix.endsWith('/') ? (prefix ?? '') : `${prefix}/`
 }

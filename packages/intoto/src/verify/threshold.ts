@@ -4,13 +4,14 @@
  */
 import type { ProblemInit } from '../errors.ts'
 import { isKnownKeytype, keyMaterial } from '../keys/key.ts'
-import { equalDigests, type Artifacts } from '../model/artifact.ts'
 import { linkFileName, type Link } from '../model/link.ts'
+import { sideOf } from '../model/side.ts'
+import type { ArtifactTable } from '../model/table.ts'
 import { describeStrays } from './actor.ts'
 import { linkReport } from './candidate.ts'
 import type { Candidate, Run, StepRun } from './run.ts'
 import type { LinkSource } from './source.ts'
-import { commandText, count, digestText, more, shown, whoText } from './text.ts'
+import { carryOutText, count, digestText, more, shown, whoText } from './text.ts'
 
 /** Counts the valid links and reports what keeps a step from its threshold. Fills `valid` and the links of the report. */
 export async function checkThreshold(run: Run, stepRun: StepRun, links: LinkSource): Promise<void> {
@@ -48,7 +49,7 @@ function missing(run: Run, { step, valid }: StepRun, counted: readonly Candidate
     expected: { label: 'looked for', text: open.map((keyid) => linkFileName(step.name, keyid)).join(', ') || linkFileName(step.name, '') },
     actual: { label: 'found', text: counted.map(({ file }) => file).join(', ') || 'nothing that counts' },
     ...(cause === undefined ? {} : { cause }),
-    fix: `npx intoto run -n ${step.name} --signing-key KEY -- ${step.expected_command.length === 0 ? 'COMMAND' : commandText(step.expected_command)}`,
+    fix: carryOutText(step),
   }
 }
 
@@ -79,7 +80,7 @@ interface Pair {
 }
 
 function disagreement(run: Run, { first, other, side }: Pair): ProblemInit | undefined {
-  const names = differing(first.link![side], other.link![side])
+  const names = differing(sideOf(first.link!, side), sideOf(other.link!, side))
   const [name] = names
   if (name === undefined) return undefined
   const tell = ({ link, keyid, file }: { link?: Link; keyid: string; file: string }, against: Link) => {
@@ -101,8 +102,16 @@ function disagreement(run: Run, { first, other, side }: Pair): ProblemInit | und
   }
 }
 
-/** Names that only one has, or with digests that do not tie them together. */
-function differing(a: Artifacts, b: Artifacts): string[] {
-  const names = Object.keys(a).filter((name) => !Object.hasOwn(b, name) || !equalDigests(a[name]!, b[name]!))
-  return [...names, ...Object.keys(b).filter((name) => !Object.hasOwn(a, name))].sort()
+/** Names that only one has, or with digests that do not tie them together; both tables are in order. */
+function differing(a: ArtifactTable, b: ArtifactTable): string[] {
+  const names: string[] = []
+  let [i, j] = [0, 0]
+  while (i < a.size || j < b.size) {
+    const order = i === a.size ? 1 : j === b.size ? -1 : a.compare(i, b.bytes, b.start(j), b.end(j))
+    if (order !== 0) names.push(order < 0 ? a.name(i) : b.name(j))
+    else if (!a.isEqual(i, b, j)) names.push(a.name(i))
+    if (order <= 0) i++
+    if (order >= 0) j++
+  }
+  return names
 }

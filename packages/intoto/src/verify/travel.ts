@@ -4,10 +4,11 @@
  * Called by the verification after the rules. No check of the reference tools: it refuses more than they do.
  */
 import { sha256Hex } from '../keys/digest.ts'
-import type { Artifacts, DigestMap } from '../model/artifact.ts'
+import type { DigestMap } from '../model/artifact.ts'
 import { linkFileName } from '../model/link.ts'
 import { prepare } from '../model/pattern.ts'
 import { formatRule, parseRule } from '../model/rule.ts'
+import { sideOf } from '../model/side.ts'
 import type { RuledItem, RuleList } from './rules.ts'
 import type { Candidate, Run } from './run.ts'
 import { digestText, shown } from './text.ts'
@@ -44,18 +45,14 @@ export function isVerifiedFile(candidate: Candidate | undefined, digests: Digest
 /** Refuses link files that a rule let pass by name alone, when they are not the ones that were verified. */
 export function checkTravellingLinks(run: Run, item: RuledItem, list: RuleList): void {
   const own = run.chain.get(item.name)!
-  const artifacts: Artifacts = list === 'expected_materials' ? own.link.materials : own.link.products
+  const side = sideOf(own.link, list === 'expected_materials' ? 'materials' : 'products')
   item[list].forEach((tokens, index) => {
     const rule = parseRule(tokens)
-    if (
-      rule.kind !== 'ALLOW' ||
-      !rule.pattern.endsWith('.link') ||
-      !Object.hasOwn(artifacts, rule.pattern) ||
-      prepare(rule.pattern).kind !== 'exact'
-    )
-      return
+    if (rule.kind !== 'ALLOW' || !rule.pattern.endsWith('.link') || prepare(rule.pattern).kind !== 'exact') return
+    const place = side.find(rule.pattern)
+    if (place < 0) return
     const named = travellingLink(run, rule.pattern)
-    const digests = artifacts[rule.pattern]!
+    const digests = side.digests(place)
     if (named === undefined || isVerifiedFile(named.candidate, digests)) return
     const { candidate } = named
     run.add({

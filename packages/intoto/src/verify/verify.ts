@@ -11,13 +11,13 @@ import { keyids } from '../keys/key.ts'
 import { isLayout, parseExpires, parseLayout } from '../model/layout.ts'
 import { createLink, type Link } from '../model/link.ts'
 import { substituteParameters } from '../model/parameter.ts'
+import { setSide, sideOf } from '../model/side.ts'
 import { layoutNotes } from '../model/lint.ts'
 import { functionaryNames } from '../model/preset.ts'
 import { attestedFiles } from './attested.ts'
 import { findCandidates } from './candidate.ts'
 import { checkCommands } from './command.ts'
 import { checkRules, refuseWithoutInspect, runInspections } from './inspection.ts'
-import { namesOf } from './names.ts'
 import type { VerifyOptions } from './options.ts'
 import { checkProduct } from './product.ts'
 import { VerificationError, type Report, type StepReport } from './report.ts'
@@ -239,8 +239,8 @@ function reduce(run: Run, { step, report, valid }: StepRun): void {
   const [first] = valid
   const link = first!.link!
   run.chain.set(step.name, { link, file: first!.file, kind: 'step' })
-  report.materials = namesOf(link.materials).length
-  report.products = namesOf(link.products).length
+  report.materials = sideOf(link, 'materials').size
+  report.products = sideOf(link, 'products').size
   report.command = [...link.command]
 }
 
@@ -249,12 +249,10 @@ function summarize(run: Run, name: string): Link {
   const first = run.steps[0] && run.chain.get(run.steps[0].step.name)?.link
   const last = run.steps.length > 0 ? run.chain.get(run.steps.at(-1)!.step.name)?.link : undefined
   if (first === undefined || last === undefined) return createLink({ name })
-  return Object.assign(createLink({ name }), {
-    materials: first.materials,
-    products: last.products,
-    byproducts: last.byproducts,
-    command: [...last.command],
-  })
+  const summary = Object.assign(createLink({ name }), { byproducts: last.byproducts, command: [...last.command] })
+  setSide(summary, 'materials', sideOf(first, 'materials'))
+  setSide(summary, 'products', sideOf(last, 'products'))
+  return summary
 }
 
 /** Phases 11 and 12, sublayouts first. */
