@@ -69,6 +69,16 @@ describe('the threshold', () => {
     expect((await verdict({ layout: wire(1), links: [links] })).ok).toBe(true)
   })
 
+  it('says how to get a missing link: packing has a command of its own', async () => {
+    const wanted = async (name: string, command: string[]): Promise<string | undefined> => {
+      const { problems } = await verdict({ layout: layout([{ ...step(name), expected_command: command }]) })
+      return problems[0]?.fix[0]
+    }
+    expect(await wanted('test', ['npm', 'test'])).toBe('npx intoto run -n test --signing-key KEY -- npm test')
+    expect(await wanted('package', ['npm', 'pack'])).toBe('npx intoto pack --signing-key KEY, or the script "postpack": "intoto postpack"')
+    expect(await wanted('ship', ['bun', 'pm', 'pack'])).toContain('npx intoto pack -n ship --signing-key KEY')
+  })
+
   it('counts a key once that pubkeys lists twice, or that signed twice', async () => {
     const twice = layout([{ ...step('build', { threshold: 2 }), pubkeys: [alice.key.keyid, alice.key.keyid] }])
     const listed = await verdict({ layout: twice, links: [await linkFile(alice, link)] })

@@ -88,7 +88,7 @@ describe('packageProvenance outside a hosted builder', () => {
       predicateType: 'https://slsa.dev/provenance/v1',
       predicate: {
         buildDefinition: {
-          buildType: 'https://unplugin-in-toto.example/buildtypes/npm-pack/v1',
+          buildType: 'pkg:npm/unplugin-in-toto#docs/buildtypes/npm-pack-v1.md',
           externalParameters: { command: ['npm', 'pack'], workspace: 'packages/thing', client: 'npm' },
           internalParameters: { clientVersion: '11.19.1', node: 'v20.20.2' },
           resolvedDependencies: [
@@ -97,7 +97,7 @@ describe('packageProvenance outside a hosted builder', () => {
           ],
         },
         runDetails: {
-          builder: { id: 'https://unplugin-in-toto.example/builders/unhosted/v1', version: { 'intoto-npm': '0.1.0' } },
+          builder: { id: 'pkg:npm/unplugin-in-toto#docs/builders/unhosted-v1.md', version: { 'intoto-npm': '0.1.0' } },
           metadata: { invocationId: 'urn:example:1', startedOn: '2030-01-31T12:00:00Z', finishedOn: '2030-01-31T12:00:01.5Z' },
           byproducts: [{ name: 'build.4f3c9a1b.link', digest: { sha256: 'ef'.repeat(32) } }],
         },
@@ -240,7 +240,7 @@ describe('verificationSummary', () => {
       subject: [{ name: 'pkg:npm/%40acme/thing@1.2.3', digest: { sha512, sha256 } }],
       predicateType: summaryPredicateType,
       predicate: {
-        verifier: { id: 'https://unplugin-in-toto.example/verifiers/layout/v1', version: { intoto: '0.1.0' } },
+        verifier: { id: 'pkg:npm/unplugin-in-toto#docs/verifiers/layout-v1.md', version: { intoto: '0.1.0' } },
         timeVerified: '2030-01-31T12:00:00Z',
         resourceUri: 'pkg:npm/%40acme/thing@1.2.3',
         policy: { uri: `ni:///sha-256;${Buffer.from(layoutDigest, 'hex').toString('base64url')}`, digest: { sha256: layoutDigest } },

@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createLink, type Artifacts, type DigestMap, type Link } from 'intoto'
 import {
@@ -17,6 +18,8 @@ import {
   readTarball,
   recordPack,
   refuseSwapped,
+  uploadEnvironment,
+  type Client,
 } from 'intoto-npm'
 import { confusedMembers, foreignRewrites } from '../../packages/npm/src/publish/manifest.ts'
 import { folder, problemOf } from '../node/place.ts'
@@ -301,4 +304,40 @@ describe('a registry', () => {
     })
     await problemOf(() => findRegistry({ ...search, args: ['--registry', 'file:///x'] }), 'E_CONFIG')
   })
+
+  it('is Yarn’s own where Yarn 4 publishes, and npm, which uploads for it, is told both', async () => {
+    const at = folder({
+      '.npmrc': 'registry=http://wrong.registry.example/\n',
+      'package.json': '{ "name": "a", "version": "1.0.0" }',
+      'yarn.lock': '',
+      '.yarnrc.yml': [
+        'enableTelemetry: false',
+        'npmRegistryServer: "https://general.registry.example"',
+        'npmRegistries:',
+        '  "https://general.registry.example":',
+        '    npmAuthToken: "${TOKEN}"',
+        'npmScopes:',
+        '  s:',
+        '    npmPublishRegistry: "https://scoped.registry.example/x/"',
+        '    npmAuthIdent: "me:pw"',
+        '',
+      ].join('\n'),
+    })
+    const start = [process.execPath, fileURLToPath(new URL('../../node_modules/@yarnpkg/cli-dist/bin/yarn.js', import.meta.url))]
+    const client: Client = { name: 'yarn', version: '4.0.0', start }
+    const search = {
+      folder: at,
+      env: { ...process.env, TOKEN: 'secret', npm_config_userconfig: join(at, 'none'), YARN_IGNORE_PATH: '1' },
+      client,
+    }
+    const general = await findRegistry({ ...search, name: 'a' })
+    expect(general).toEqual({ registry: 'https://general.registry.example/', authorization: 'Bearer secret' })
+    expect(uploadEnvironment(client, general)).toEqual({
+      npm_config_registry: 'https://general.registry.example/',
+      'npm_config_//general.registry.example/:_authToken': 'secret',
+    })
+    const scoped = await findRegistry({ ...search, name: '@s/a' })
+    expect(scoped).toEqual({ registry: 'https://scoped.registry.example/x/', authorization: `Basic ${btoa('me:pw')}` })
+    expect(uploadEnvironment({ ...client, version: '1.22.0' }, scoped)).toEqual({})
+  }, 60_000)
 })

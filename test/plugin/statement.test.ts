@@ -104,12 +104,12 @@ await build({ entryPoints: ['src/main.js'], bundle: true, outdir: 'dist', plugin
     ])
     expect(predicate).toMatchObject({
       buildDefinition: {
-        buildType: 'https://unplugin-in-toto.example/buildtypes/bundle/v1',
+        buildType: 'pkg:npm/unplugin-in-toto#docs/buildtypes/bundle-v1.md',
         externalParameters: { step: 'build', command: ['node', 'build.mjs'] },
         internalParameters: { bundler: { name: 'esbuild' }, plugin: { name: 'unplugin-in-toto' } },
         resolvedDependencies: Object.entries(link.materials).map(([file, digest]) => ({ name: file, digest })),
       },
-      runDetails: { builder: { id: 'https://unplugin-in-toto.example/builders/unhosted/v1' } },
+      runDetails: { builder: { id: 'pkg:npm/unplugin-in-toto#docs/builders/unhosted-v1.md' } },
     })
     expect((await verdict(project, ['node', 'build.mjs'])).ok).toBe(true)
     // Provenance of an earlier build with other materials is no evidence for this one.

@@ -1,8 +1,9 @@
 /** `intoto keygen`: makes a key pair. Never overwrites a file; the private one is for its owner's eyes alone from the moment it exists. */
 import { Option } from 'commander'
-import { generateKeyPair, importKey, keyids, utf8 } from 'intoto'
+import { generateKeyPair, importKey, InTotoError, keyids, utf8 } from 'intoto'
 import { writeFileAtomic } from 'intoto/node'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Call, CommandFile } from './command.ts'
 import { misuse } from './failure.ts'
 import { passwordOf } from './signing.ts'
@@ -59,8 +60,21 @@ export async function writeKeyPair(
   for (const file of [name, publicFile]) {
     if (existsSync(file)) throw misuse(`keygen: ${file} exists already and is not overwritten`, 'choose another name with -o')
   }
+  makeFolder(dirname(name))
   const pair = await generateKeyPair(type, password ? { password } : {})
   writeFileAtomic(name, utf8(pair.privatePem), { mode: 0o600, exclusive: true })
   writeFileAtomic(publicFile, utf8(pair.publicPem), { mode: 0o644, exclusive: true })
   return { privateFile: name, publicFile, keyid: keyids(await importKey(pair.publicPem))[0] ?? '' }
+}
+
+/** A folder that is made for a private key is for its owner alone; one that is there stays as it is. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    throw new InTotoError(
+      { code: 'E_IO', message: 'the folder for the key cannot be made', file: path, fix: 'choose another place with -o' },
+      { cause },
+    )
+  }
 }

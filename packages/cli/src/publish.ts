@@ -21,6 +21,7 @@ import {
   runClient,
   type Tarball,
   uploadCommand,
+  uploadEnvironment,
 } from 'intoto-npm'
 import type { Call, CommandFile } from './command.ts'
 import { exitCodes, headline, misuse } from './failure.ts'
@@ -197,9 +198,12 @@ function planText(plan: Plan, { tarball, path }: Upload): string {
 }
 
 /** The last look at the file, and the upload. @throws InTotoError E_PRODUCT */
-async function send(plan: Plan, { path, tarball }: Upload): Promise<void> {
+async function send(plan: Plan, { path, tarball, client }: Upload): Promise<void> {
   refuseSwapped(path, tarball.sha256)
-  const { code } = await runClient(plan.command, { cwd: process.cwd(), env: process.env })
+  const { code } = await runClient(plan.command, {
+    cwd: process.cwd(),
+    env: { ...process.env, ...uploadEnvironment(client, plan.registry) },
+  })
   if (code === 0) return
   throw new InTotoError({
     code: 'E_PRODUCT',

@@ -59,6 +59,7 @@ export {
   refuseSwapped,
   runClient,
   uploadCommand,
+  uploadEnvironment,
 } from './publish/index.ts'
 export type {
   Client,

@@ -9,7 +9,7 @@ import type { Layout, Step } from '../model/layout.ts'
 import type { Link } from '../model/link.ts'
 import { explainFailure } from './cause.ts'
 import { applyRules, type Chain, type ChainLink } from './rules.ts'
-import { commandText, count, shown } from './text.ts'
+import { carryOutText, commandText, count, shown } from './text.ts'
 
 /** A link that was found, and the key whose signature on it holds, if it is one that the caller knows. */
 export interface ObservedFile {
@@ -71,7 +71,7 @@ function actors(layout: Layout, step: Step, own: readonly ObservedFile[]): Probl
       code: 'E_MISSING_STEP',
       step: step.name,
       message: `${shown(step.name)}: ${people === 0 ? 'no link found' : `${count(people, 'link')} found`}, ${step.threshold} needed`,
-      fix: `npx intoto run -n ${step.name} --signing-key KEY -- ${step.expected_command.length === 0 ? 'COMMAND' : commandText(step.expected_command)}`,
+      fix: carryOutText(step),
     },
   ]
 }

@@ -3,6 +3,7 @@
  * from outside: whatever could move a cursor or turn a line around is written as an escape.
  */
 import type { DigestMap } from '../model/artifact.ts'
+import type { Step } from '../model/layout.ts'
 import type { Who } from './report.ts'
 
 /** A name from outside, safe to print. */
@@ -28,6 +29,15 @@ export function digestText(digests: DigestMap, other?: DigestMap): string {
 export function commandText(command: readonly string[]): string {
   if (command.length === 0) return 'nothing'
   return command.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(shown(word)))).join(' ')
+}
+
+/** What to type so that a step gets its link. Whoever packs has a command of our own for it: only that one knows the file that the client wrote. */
+export function carryOutText({ name, expected_command: command }: Step): string {
+  if (command.includes('pack') && /^(?:npm|pnpm|yarn|bun)$/.test(command[0] ?? '')) {
+    const step = name === 'package' ? '' : ` -n ${name}`
+    return `npx intoto pack${step} --signing-key KEY, or the script "postpack": "intoto postpack${step}"`
+  }
+  return `npx intoto run -n ${name} --signing-key KEY -- ${command.length === 0 ? 'COMMAND' : commandText(command)}`
 }
 
 /** `1 link`, `2 links`. */

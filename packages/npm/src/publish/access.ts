@@ -1,6 +1,6 @@
 /**
- * Which registry a package goes to and comes from, and the token for reading there: as npm's own configuration has it. Publishing and `npm:` products
- * ask. No registry is known here by name, and no token reaches a message.
+ * Which registry a package goes to and comes from, and the token for reading there: as npm's own configuration has it, or Yarn's. Publishing and `npm:`
+ * products ask. No registry is known here by name, and no token reaches a message.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import { InTotoError } from 'intoto'
 import { printable } from 'intoto/node'
 import { runClient, type Client } from './client.ts'
 import type { Manifest } from './manifest.ts'
+import { isBerry, yarnSettings, type YarnSettings } from './yarn.ts'
 
 /** A registry and how one is let in. */
 export interface RegistryAccess {
@@ -23,7 +24,7 @@ export interface RegistrySearch {
   env: NodeJS.ProcessEnv
   /** Name of the package, for scoped registries. */
   name: string
-  /** Its client; npm, or pnpm, which keeps the same settings. */
+  /** Its client: npm, pnpm and bun keep the same settings, Yarn 2 and later have their own. */
   client?: Client
   /** `publishConfig` of the packed package.json. */
   publishConfig?: unknown
@@ -38,8 +39,10 @@ export interface RegistrySearch {
 export async function findRegistry(o: RegistrySearch): Promise<RegistryAccess> {
   const scope = /^(@[^/]+)\//.exec(o.name)?.[1]
   const config = typeof o.publishConfig === 'object' && o.publishConfig !== null ? (o.publishConfig as Manifest) : {}
+  const yarn: YarnSettings = isBerry(o.client) ? await yarnSettings({ ...o, client: o.client }) : {}
   const found =
-    (scope === undefined ? undefined : await settingOf(`${scope}:registry`, config, o)) ?? (await settingOf('registry', config, o))
+    (scope === undefined ? undefined : await settingOf(`${scope}:registry`, config, { ...o, yarn })) ??
+    (await settingOf('registry', config, { ...o, yarn }))
   const registry = found === undefined ? undefined : webAddress(found)
   if (registry === undefined) {
     throw new InTotoError({
@@ -48,15 +51,27 @@ export async function findRegistry(o: RegistrySearch): Promise<RegistryAccess> {
       fix: 'npm config set registry URL, or -- --registry URL',
     })
   }
-  const authorization = await authorizationFor(registry, o)
+  const own = yarn.registry !== undefined && webAddress(yarn.registry) === registry ? yarn.authorization : undefined
+  const authorization = own ?? (await authorizationFor(registry, o))
   return authorization === undefined ? { registry } : { registry, authorization }
 }
 
-async function settingOf(name: string, publishConfig: Manifest, o: RegistrySearch): Promise<string | undefined> {
+/**
+ * What npm must be told in its environment to upload where Yarn would. With every other client the one that uploads knows its own settings.
+ */
+export function uploadEnvironment(client: Client, access: RegistryAccess): NodeJS.ProcessEnv {
+  if (!isBerry(client)) return {}
+  const [, kind, value = ''] = /^(Bearer|Basic) (.+)$/.exec(access.authorization ?? '') ?? []
+  const place = access.registry.replace(/^https?:/, '').replace(/\/*$/, '/')
+  const login = kind === undefined ? {} : { [`npm_config_${place}:${kind === 'Bearer' ? '_authToken' : '_auth'}`]: value }
+  return { npm_config_registry: access.registry, ...login }
+}
+
+async function settingOf(name: string, publishConfig: Manifest, o: RegistrySearch & { yarn: YarnSettings }): Promise<string | undefined> {
   const given = flagOf(`--${name}`, o.args ?? [])
   if (given !== undefined) return given
   const own = Object.hasOwn(publishConfig, name) ? publishConfig[name] : undefined
-  return typeof own === 'string' ? own : configured(name, o)
+  return typeof own === 'string' ? own : (o.yarn.registry ?? configured(name, o))
 }
 
 /** The last value of a flag, in both of its spellings. */
