@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { basename, extname, join } from 'node:path'
 import type { InputOptions, Plugin } from 'rolldown'
 import { resolveOptions, type Options } from './options.ts'
-import { beginRun, importedFiles, outputFolder, prepare, type Run } from './recorder.ts'
+import { beginRepeated, beginRun, importedFiles, outputFolder, prepare, type Run } from './recorder.ts'
 import { logOf, surround } from './rollup.ts'
 import { listenToPlugins } from './watched.ts'
 
@@ -17,24 +17,37 @@ export default function inToto(options: Options = {}): Plugin {
   return {
     name: 'in-toto',
     async options(input) {
-      const run = beginRun(resolved, {
-        bundler: 'rolldown',
-        version: this.meta.rolldownVersion,
-        folder: input.cwd ?? process.cwd(),
-        label: JSON.stringify(['rolldown', input.input, input.platform, this.meta.watchMode ? 0 : ++calls]),
-        watch: this.meta.watchMode,
-        preserveSymlinks: input.resolve?.symlinks === false,
-        log: logOf(this),
-      })
-      if (run === undefined) return null
-      run.configuration(configurationFiles(process.argv))
-      if (typeof input.tsconfig === 'string') run.files([input.tsconfig])
-      run.covers('graph', 'watch', 'declared')
+      const isWatch = this.meta.watchMode
+      const label = JSON.stringify(['rolldown', input.input, input.platform, isWatch ? 0 : ++calls])
+      const begin = (): Run | undefined => {
+        const run = beginRun(resolved, {
+          bundler: 'rolldown',
+          version: this.meta.rolldownVersion,
+          folder: input.cwd ?? process.cwd(),
+          label,
+          watch: isWatch,
+          preserveSymlinks: input.resolve?.symlinks === false,
+          log: logOf(this),
+        })
+        run?.configuration(configurationFiles(process.argv))
+        if (typeof input.tsconfig === 'string') run?.files([input.tsconfig])
+        run?.covers('graph', 'watch', 'declared')
+        return run
+      }
+      const repeated = beginRepeated(begin)
+      if (repeated === undefined) return null
+      const { run } = repeated
       const plugins = await flat(input.plugins)
       const watched = new Set<string>()
       if (run.recording) listenToPlugins(plugins, watched)
       const inputs = (): void => run.files(watched)
-      return { ...input, plugins: [targetPlugin(run), ...surround(plugins as never, run, { strict: resolved.strict, inputs })] as never }
+      return {
+        ...input,
+        plugins: [
+          targetPlugin(run),
+          ...surround(plugins as never, run, { strict: resolved.strict, inputs, again: isWatch ? repeated.again : undefined }),
+        ] as never,
+      }
     },
   }
 }

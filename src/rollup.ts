@@ -45,11 +45,13 @@ export interface Recording {
   readonly strict: boolean
   /** Reports further inputs: called when the inputs of an output are read, and when the run ends. */
   readonly inputs?: () => void
+  /** Begins another run: called when a watch builds again with the same plugins. */
+  readonly again?: (() => void) | undefined
 }
 
 /** The recording plugin behind all others, and one before them that sees the bundle being closed and, with `strict`, texts as they were read. */
 export function surround(plugins: InputOptions['plugins'], run: Run, o: Recording): Plugin[] {
-  return [firstPlugin(run, o.strict && run.recording), plugins, recordingPlugin(run, o.inputs)] as Plugin[]
+  return [firstPlugin(run, o), plugins, recordingPlugin(run, o.inputs)] as Plugin[]
 }
 
 /** Where hooks of plugins print; both sorts of context have it. */
@@ -117,7 +119,7 @@ export function* originalFiles(bundle: OutputBundle): Generator<string> {
 /** Files that hold one text from disk to bundle unless a plugin says otherwise. */
 const textual = /^[^\0?]+\.(?:[cm]?[jt]sx?|json|css|scss|sass|less|styl|vue|svelte|html)$/
 
-function firstPlugin(run: Run, strict: boolean): Plugin {
+function firstPlugin(run: Run, { strict, again }: Recording): Plugin {
   const transform: Plugin['transform'] = {
     order: 'pre',
     handler(code, id) {
@@ -125,7 +127,26 @@ function firstPlugin(run: Run, strict: boolean): Plugin {
       return null
     },
   }
-  return { name: 'in-toto', closeBundle: { order: 'pre', handler: () => run.closing() }, ...(strict ? { transform } : {}) }
+  const closeBundle: Plugin['closeBundle'] = { order: 'pre', handler: () => run.closing() }
+  return {
+    name: 'in-toto',
+    closeBundle,
+    ...(strict && run.recording ? { transform } : {}),
+    ...(again === undefined ? {} : rebuilds(again)),
+  }
+}
+
+/** A changed file, then the first hook of a build: with several outputs the hooks of one build are called for each. */
+function rebuilds(again: () => void): Pick<Plugin, 'watchChange' | 'buildStart'> {
+  let isChanged = false
+  const buildStart: Plugin['buildStart'] = {
+    order: 'pre',
+    handler() {
+      if (isChanged) again()
+      isChanged = false
+    },
+  }
+  return { watchChange: () => void (isChanged = true), buildStart }
 }
 
 function targetOf(run: Run, output: Pick<OutputOptions, 'dir' | 'file'>): void {

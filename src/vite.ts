@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import type { Plugin, ResolvedConfig } from 'vite'
 import { detectFrame } from './framework.ts'
 import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
-import { aliasResolver, beginRun, importedFiles, prepare, toolFiles, type Frame, type Run } from './recorder.ts'
+import { aliasResolver, beginRepeated, beginRun, importedFiles, prepare, toolFiles, type Frame, type Run } from './recorder.ts'
 import { originalFiles, surround } from './rollup.ts'
 import { listenToPlugins } from './watched.ts'
 
@@ -45,25 +45,39 @@ export function vitePlugin(resolved: ResolvedOptions, given?: Frame): Plugin {
       const environment = this.environment as Partial<typeof this.environment> | undefined
       const { build, resolve: resolution } = environment?.config ?? config
       const outDir = resolve(config.root, build.outDir)
-      const run = beginRun(resolved, {
-        bundler: 'vite',
-        version: this.meta.viteVersion ?? version,
-        folder: config.root,
-        label: JSON.stringify(['vite', config.configFile, environment?.name, outDir, input.input]),
-        watch: this.meta.watchMode || Boolean(build.watch),
-        targets: build.write ? [outDir] : [],
-        preserveSymlinks: resolution.preserveSymlinks,
-        alias: aliasResolver(resolution.alias, [config.publicDir, config.root]),
-        frame,
-        searched: /^[56]\./.test(version) ? /\.(?:html|[cm]?[jt]sx?|css|scss|sass|less|styl|stylus|pcss|vue|svelte|astro)$/ : /\.html$/,
-        log: { info: (line) => config.logger.info(`[in-toto] ${line}`), warn: (line) => config.logger.warn(`[in-toto] ${line}`) },
-      })
-      if (run === undefined) return null
-      declared(run, config)
-      run.note('mode', config.mode)
-      run.covers('graph', 'watch', 'declared')
+      const isWatch = this.meta.watchMode || Boolean(build.watch)
+      const begin = (): Run | undefined => {
+        const run = beginRun(resolved, {
+          bundler: 'vite',
+          version: this.meta.viteVersion ?? version,
+          folder: config.root,
+          label: JSON.stringify(['vite', config.configFile, environment?.name, outDir, input.input]),
+          watch: isWatch,
+          targets: build.write ? [outDir] : [],
+          preserveSymlinks: resolution.preserveSymlinks,
+          alias: aliasResolver(resolution.alias, [config.publicDir, config.root]),
+          frame,
+          searched: /^[56]\./.test(version) ? /\.(?:html|[cm]?[jt]sx?|css|scss|sass|less|styl|stylus|pcss|vue|svelte|astro)$/ : /\.html$/,
+          log: { info: (line) => config.logger.info(`[in-toto] ${line}`), warn: (line) => config.logger.warn(`[in-toto] ${line}`) },
+        })
+        if (run === undefined) return undefined
+        declared(run, config)
+        run.note('mode', config.mode)
+        run.covers('graph', 'watch', 'declared')
+        return run
+      }
+      const repeated = beginRepeated(begin)
+      if (repeated === undefined) return null
+      const { run } = repeated
       const inputs = (): void => hand(run, config, collected, build.copyPublicDir)
-      return { ...input, plugins: surround(input.plugins as never, run, { strict: resolved.strict, inputs }) as never }
+      return {
+        ...input,
+        plugins: surround(input.plugins as never, run, {
+          strict: resolved.strict,
+          inputs,
+          again: isWatch ? repeated.again : undefined,
+        }) as never,
+      }
     },
   }
 }

@@ -55,6 +55,7 @@ function settle(session: Session, code: number): void {
   if (options.finish === 'manual') return notRecorded(session, 'finish() was not called')
   if (!hasOutput(session)) return notRecorded(session, 'this build wrote no file')
   finishNow(session)
+  if (session.written === undefined && session.error === undefined) notRecorded(session, 'this build wrote no file')
 }
 
 function afterFailure(session: Session, code: number): void {

@@ -13,7 +13,7 @@ export async function finishSession(session: Session): Promise<void> {
   await settled(session.git)
   if (!isReady(session)) return
   const draft = attempt(session, () => draftLink(session))
-  if (draft === undefined) return
+  if (draft === undefined || !hasProduct(session, draft)) return
   const { records } = session
   try {
     const metadata = session.key.signer?.signSync === undefined ? await signLater(session, draft.link) : signNow(session, draft.link)
@@ -28,7 +28,7 @@ export async function finishSession(session: Session): Promise<void> {
 export function finishNow(session: Session): void {
   if (!isReady(session)) return
   const draft = attempt(session, () => draftLink(session))
-  if (draft === undefined) return
+  if (draft === undefined || !hasProduct(session, draft)) return
   complete(session, draft, () => putLink(session, draft, signNow(session, draft.link)))
 }
 
@@ -63,8 +63,16 @@ export function refuse(session: Session, reason: unknown): void {
 
 function isReady(session: Session): boolean {
   if (session.open.size > 0 || session.records.length === 0 || session.failed.size > 0) return false
-  if (hasOutput(session)) return true
-  sayOnce(`${session.options.step}: no link: this build wrote no file`, (line) => session.log.warn(line))
+  return hasOutput(session) || wroteNothing(session)
+}
+
+/** A bundler may write to a disk of its own, or leave writing to its caller. */
+function hasProduct(session: Session, { products }: Draft): boolean {
+  return products.size > 0 || wroteNothing(session)
+}
+
+function wroteNothing({ options, log }: Session): false {
+  sayOnce(`${options.step}: no link: this build wrote no file`, (line) => log.warn(line))
   return false
 }
 
