@@ -7,7 +7,7 @@ import { createRequire } from 'node:module'
 import { isAbsolute, join, resolve } from 'node:path'
 import type { JsPlugin, ResolvedUserConfig } from '@farmfe/core'
 import { resolveOptions, type Options } from './options.ts'
-import { beginRun, importedFiles, prepare, toolFiles, type Run } from './recorder.ts'
+import { beginRun, configurationFiles, importedFiles, prepare, toolFiles, usualNames, type Run } from './recorder.ts'
 
 /** The plugin for `farm.config.ts`. */
 export default function inToto(options: Options = {}): JsPlugin {
@@ -72,11 +72,8 @@ function declared(run: Run, config: ResolvedUserConfig): void {
   const root = config.root ?? process.cwd()
   const { envDir = root, configFilePath } = config
   const mode = (config as { mode?: string }).mode ?? config.compilation?.mode ?? 'production'
-  const usual = ['ts', 'js', 'mjs', 'cjs', 'mts', 'cts']
-    .map((ending) => join(root, `farm.config.${ending}`))
-    .filter((file) => existsSync(file))
-  const files = configFilePath ? [configFilePath] : usual.slice(0, 1)
-  run.configuration(files.flatMap((file) => [...importedFiles(file)]))
+  const usual = usualNames('farm', ['ts', 'js', 'mjs', 'cjs', 'mts', 'cts'])
+  run.configuration(configFilePath ? importedFiles(configFilePath) : configurationFiles({ usual, folder: root }))
   run.configuration(['.env', '.env.local', `.env.${mode}`, `.env.${mode}.local`].map((name) => resolve(root, envDir, name)))
   for (const file of toolFiles(root, ['postcss', 'browserslist'])) run.configuration(importedFiles(file))
   if (existsSync(publicFolder(config))) run.tree(publicFolder(config))

@@ -2,11 +2,9 @@
  * Rolldown 1, and tools that hand their plugins to it (tsdown): Rollup's events under its own name. It keeps no list of watched files, so
  * plugins are listened to, and it calls its hooks again for each output. No resolve, load or transform hook: each would cross into Rust.
  */
-import { existsSync } from 'node:fs'
-import { basename, extname, join } from 'node:path'
 import type { InputOptions, Plugin } from 'rolldown'
 import { resolveOptions, type Options } from './options.ts'
-import { beginRepeated, beginRun, importedFiles, outputFolder, prepare, type Run } from './recorder.ts'
+import { beginRepeated, beginRun, commandName, configurationFiles, outputFolder, prepare, usualNames, type Run } from './recorder.ts'
 import { logOf, surround } from './rollup.ts'
 import { listenToPlugins } from './watched.ts'
 
@@ -29,7 +27,7 @@ export default function inToto(options: Options = {}): Plugin {
           preserveSymlinks: input.resolve?.symlinks === false,
           log: logOf(this),
         })
-        run?.configuration(configurationFiles(process.argv))
+        run?.configuration(toolFiles())
         if (typeof input.tsconfig === 'string') run?.files([input.tsconfig])
         run?.covers('graph', 'watch', 'declared')
         return run
@@ -75,15 +73,9 @@ async function flat(plugins: Plugins): Promise<object[]> {
   return typeof list === 'object' && list !== null ? [list] : []
 }
 
-/** The file that the command loads, and what it imports. */
-function configurationFiles(argv: readonly string[]): Iterable<string> {
-  const tool = basename(argv[1] ?? '', extname(argv[1] ?? '')).replace(/^(?:cli|run)$/, 'tsdown')
+/** tsdown's bin has the name of a part of it. */
+function toolFiles(): Iterable<string> {
+  const tool = commandName().replace(/^(?:cli|run)$/, 'tsdown')
   if (tool !== 'rolldown' && tool !== 'tsdown') return []
-  const at = argv.findIndex((argument) => argument === '-c' || argument === '--config')
-  const inline = argv.find((argument) => argument.startsWith('--config='))?.slice('--config='.length)
-  const next = at < 0 ? undefined : argv[at + 1]
-  const named = inline ?? (next?.startsWith('-') ? undefined : next)
-  const usual = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'].map((ending) => `${tool}.config.${ending}`)
-  const file = named ?? usual.find((name) => existsSync(name))
-  return file === undefined ? [] : importedFiles(join(process.cwd(), file))
+  return configurationFiles({ usual: usualNames(tool, ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs']) })
 }

@@ -3,11 +3,10 @@
  * once for each call of `rollup()`, and adds a second plugin behind all others: so a run is never mixed with another one's, and really nobody
  * comes after. No resolve, load or transform hook: they would cost and could change the build.
  */
-import { existsSync } from 'node:fs'
-import { basename, extname, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { InputOptions, NormalizedOutputOptions, OutputBundle, OutputOptions, Plugin } from 'rollup'
 import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
-import { beginRun, importedFiles, outputFolder, prepare, type Frame, type Log, type Run } from './recorder.ts'
+import { beginRun, configurationFiles, outputFolder, prepare, usualNames, type Frame, type Log, type Run } from './recorder.ts'
 
 /** The plugin for `rollup.config.js`. Put it anywhere in `plugins`. */
 export default function inToto(options: Options = {}): Plugin {
@@ -33,7 +32,7 @@ export function rollupPlugin(resolved: ResolvedOptions, host: { frame?: Frame; f
         log: logOf(this),
       })
       if (run === undefined) return null
-      run.configuration(configurationFiles(process.argv))
+      run.configuration(configurationFiles({ commands: ['rollup'], usual: usualNames('rollup', ['mjs', 'cjs', 'js']), asked: true }))
       run.covers('graph', 'watch', 'declared')
       return { ...input, plugins: surround(input.plugins, run, resolved) }
     },
@@ -157,18 +156,4 @@ function targetOf(run: Run, output: Pick<OutputOptions, 'dir' | 'file'>): void {
 function writtenOf(run: Run, output: NormalizedOutputOptions, bundle: OutputBundle): void {
   const folder = outputFolder(output)
   if (folder !== undefined) run.output(resolve(folder), Object.keys(bundle))
-}
-
-/** The file that `rollup -c` loads, and what it imports: Rollup itself does not tell. */
-function configurationFiles(argv: readonly string[]): Iterable<string> {
-  if (basename(argv[1] ?? '', extname(argv[1] ?? '')) !== 'rollup') return []
-  for (const [i, argument] of argv.entries()) {
-    const [, inline] = /^(?:-c|--config)(?:=(.*))?$/.exec(argument) ?? [undefined, '']
-    if (!/^(?:-c|--config)(?:=|$)/.test(argument)) continue
-    const next = argv[i + 1]
-    const named = inline || (next === undefined || next.startsWith('-') ? undefined : next)
-    const file = named ?? ['rollup.config.mjs', 'rollup.config.cjs', 'rollup.config.js'].find((name) => existsSync(name))
-    if (file !== undefined && existsSync(file)) return importedFiles(join(process.cwd(), file))
-  }
-  return []
 }

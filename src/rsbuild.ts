@@ -2,11 +2,10 @@
  * Rsbuild 1 and 2: the Rspack plugin on every environment, and what Rsbuild reads beside Rspack: its configuration, .env files, the public
  * folder. Applied to builds only.
  */
-import { existsSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import type { RsbuildPlugin } from '@rsbuild/core'
 import { resolveOptions, type Options } from './options.ts'
-import { importedFiles, prepare, type Run } from './recorder.ts'
+import { configurationFiles, prepare, usualNames, type Run } from './recorder.ts'
 import { compilerPlugin } from './rspack.ts'
 
 /** The plugin for `rsbuild.config.ts`. */
@@ -22,7 +21,9 @@ export default function inToto(options: Options = {}): RsbuildPlugin {
         const { rootPath } = api.context
         const publicFolders = [api.getNormalizedConfig().server.publicDir].flat().filter((folder) => typeof folder === 'object')
         const inputs = (run: Run): void => {
-          run.configuration(configurationFiles(rootPath, process.argv))
+          run.configuration(
+            configurationFiles({ usual: usualNames('rsbuild', ['mjs', 'ts', 'js', 'cjs', 'mts', 'cts']), folder: rootPath }),
+          )
           run.configuration(
             ['.env', '.env.local', ...modes(mode).flatMap((name) => [`.env.${name}`, `.env.${name}.local`])].map((name) =>
               join(rootPath, name),
@@ -44,14 +45,4 @@ export default function inToto(options: Options = {}): RsbuildPlugin {
 function modes(mode: string | undefined): string[] {
   const at = process.argv.findIndex((argument) => argument === '--env-mode')
   return [at < 0 ? undefined : process.argv[at + 1], mode, process.env['NODE_ENV']].filter((name) => name !== undefined)
-}
-
-function configurationFiles(root: string, argv: readonly string[]): Iterable<string> {
-  const at = argv.findIndex((argument) => argument === '-c' || argument === '--config')
-  const named = at < 0 ? argv.find((argument) => argument.startsWith('--config='))?.slice('--config='.length) : argv[at + 1]
-  const usual = ['mjs', 'ts', 'js', 'cjs', 'mts', 'cts']
-    .map((ending) => join(root, `rsbuild.config.${ending}`))
-    .filter((file) => existsSync(file))
-  const files = named === undefined ? usual : [isAbsolute(named) ? named : join(root, named)]
-  return new Set(files.flatMap((file) => [...importedFiles(file)]))
 }

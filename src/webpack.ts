@@ -3,11 +3,9 @@
  * report through their parent, so only whole compilations are looked at. Repairs the snapshots of webpack's persistent cache, which would
  * otherwise use old bytes for a file of equal size and date. Adds no loader and no hook on modules.
  */
-import { existsSync } from 'node:fs'
-import { basename, extname, join } from 'node:path'
 import type { Compiler, WebpackPluginInstance } from 'webpack'
 import { resolveOptions, type Options } from './options.ts'
-import { beginRun, importedFiles, prepare, toolFiles, type Log, type Run } from './recorder.ts'
+import { beginRun, configurationFiles, importedFiles, prepare, toolFiles, usualNames, type Log, type Run } from './recorder.ts'
 
 /** The plugin for `webpack.config.js`. Put it anywhere in `plugins`; one instance may serve several configurations. */
 export default function inToto(options: Options = {}): WebpackPluginInstance {
@@ -88,7 +86,7 @@ export function compilerRuns(given: unknown, source: RunSource): CompilerRuns {
     run.begun()
     if (!compiler.outputPath.includes('[')) run.target(compiler.outputPath)
     run.covers('watch', 'declared')
-    run.configuration(configurationFiles(source.bundler))
+    run.configuration(commandFiles(source.bundler))
   }
   compiler.hooks.beforeRun.tap({ name: 'in-toto', stage: -1_000_000_000 }, () => begin(false))
   compiler.hooks.watchRun.tap({ name: 'in-toto', stage: -1_000_000_000 }, () => begin(true))
@@ -137,20 +135,10 @@ function* resources(modules: Iterable<{ resource?: unknown }>): Generator<string
   for (const { resource } of modules) if (typeof resource === 'string' && resource !== '') yield resource
 }
 
-/** The configuration that the command loads, and what it imports: neither bundler tells. */
-export function configurationFiles(bundler: string, argv: readonly string[] = process.argv): Iterable<string> {
-  const command = basename(argv[1] ?? '', extname(argv[1] ?? ''))
-  if (!['webpack', 'webpack-cli', 'rspack', 'rspack-cli'].includes(command)) return []
-  const given = argv.flatMap((argument, i) => {
-    const [, value] = /^(?:-c|--config)(?:=(.*))?$/.exec(argument) ?? []
-    return /^(?:-c|--config)(?:=|$)/.test(argument) ? [value ?? argv[i + 1] ?? ''] : []
-  })
-  const usual = ['js', 'mjs', 'cjs', 'ts', 'mts', 'cts'].flatMap((ending) => [
-    `${bundler}.config.${ending}`,
-    `.${bundler}/${bundler}.config.${ending}`,
-  ])
-  const found = given.length > 0 ? given : usual.filter((name) => existsSync(name)).slice(0, 1)
-  return new Set(found.flatMap((file) => [...importedFiles(join(process.cwd(), file))]))
+/** The configuration of the command: neither bundler tells. */
+function commandFiles(bundler: string): Iterable<string> {
+  const usual = usualNames(bundler).flatMap((name) => [name, `.${bundler}/${name}`])
+  return configurationFiles({ commands: [bundler, `${bundler}-cli`], usual })
 }
 
 interface CacheOptions {

@@ -39,6 +39,7 @@ export function beginRun(options: ResolvedOptions, host: Host): Run | undefined 
 function begin(options: ResolvedOptions, host: Host, log: Log): Run {
   const root = findRoot(options.root, host.folder)
   const idle = host.watch && !options.watch
+  if (idle) forget(sessionKey(root, options.step), host.label)
   const foreign = new Map<string, string>()
   for (const folder of host.targets ?? [])
     removeEarlier({ root, options, key: noSigner, foreign }, usedPath(root, resolve(host.folder, folder)))
@@ -78,6 +79,14 @@ function enter(session: Session, { notes }: RunRecord, frame: Frame): void {
   if (session.frame !== frame) session.frameEnded = false
   session.frame = frame
   for (const folder of frame.folders()) removeEarlier(session, usedPath(session.root, resolve(session.root.real, folder)))
+}
+
+/** esbuild tells a watch by its second build only: the first one was recorded, and must not be signed again when the process exits. */
+function forget(id: string, label: string): void {
+  const known = registry().sessions.get(id)
+  if (known === undefined || known.watch || ![...known.open, ...known.records].some((run) => run.label === label)) return
+  withdrawLink(known)
+  registry().sessions.delete(id)
 }
 
 const noSigner: SigningKey = { needles: [] }
