@@ -7,6 +7,7 @@ import { tally, verdict } from './formats/phrase.ts'
 import { writeReport } from './output.ts'
 import { escape } from './terminal.ts'
 import { declareVerdict, reachVerdict, type VerdictFlags } from './verdict.ts'
+import { reportUnreadable } from './verify.ts'
 
 interface Flags extends VerdictFlags {
   output: string
@@ -32,15 +33,18 @@ export const report: CommandFile = {
   },
   async run(call: Call) {
     const flags = call.options as unknown as Flags
-    const found = await reachVerdict(flags, { command: 'report', products: call.args, terminal: call.terminal, trace: true })
-    await writeReport(found.report, {
-      outputs: [{ format: 'html', file: flags.output }],
-      context: found.context,
-      terminal: call.terminal,
-      withText: false,
-    })
-    const counts = tally(found.report.problems)
-    call.terminal.print(`${escape(flags.output)}  ${counts === '' ? '' : `${counts}. `}${verdict(found.report)}\n`)
-    return found.report.ok ? exitCodes.ok : exitCodes.refused
+    const outputs = [{ format: 'html', file: flags.output }]
+    try {
+      const o = { command: 'report', products: call.args, terminal: call.terminal, trace: true }
+      const { report: found, context } = await reachVerdict(flags, o)
+      await writeReport(found, { outputs, context, terminal: call.terminal, withText: false })
+      const counts = tally(found.problems)
+      call.terminal.print(`${escape(flags.output)}  ${counts === '' ? '' : `${counts}. `}${verdict(found)}\n`)
+      return found.ok ? exitCodes.ok : exitCodes.refused
+    } catch (error) {
+      // An older picture must not be what is left.
+      await reportUnreadable(error, { ...flags, outputs }, call)
+      throw error
+    }
   },
 }

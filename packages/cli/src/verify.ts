@@ -44,8 +44,8 @@ export const verifyCommand: CommandFile = {
   },
 }
 
-/** A layout or key whose bytes are none is a verdict too: programs that wait for a Report get one, people get the error's own lines. */
-async function reportUnreadable(error: unknown, flags: Flags, call: Call): Promise<void> {
+/** A layout or key whose bytes are none is a verdict too: whoever waits for a Report gets one, and the error's own lines are said all the same. */
+export async function reportUnreadable(error: unknown, flags: Flags, call: Call): Promise<void> {
   const outputs = flags.outputs?.filter((output) => output.format !== 'text')
   if (!(error instanceof InTotoError) || exitCodeOf(error) !== exitCodes.refused || outputs === undefined || outputs.length === 0) return
   const report: Report = {

@@ -121,7 +121,7 @@ function isTarball({ kind, name }: GivenProduct): boolean {
 
 /** `tar xzf FILE`, in the spellings that the command line answers by itself. */
 function isUnpack([program, flags = '', file = '', ...more]: readonly string[]): boolean {
-  return program === 'tar' && /^-?(?:xzf|xf|zxf)$/.test(flags) && !file.includes('/') && more.length === 0
+  return program === 'tar' && /^-?(?:xzf|xf|zxf)$/.test(flags) && /^[^/]+\.(?:tgz|tar\.gz)$/.test(file) && more.length === 0
 }
 
 /** The tarball at hand, and the folder in which inspections would unpack it. */
@@ -146,9 +146,17 @@ class Unpacking {
 
   readonly inspect: Inspect = async (inspection) => {
     const [file = ''] = inspection.run.slice(2)
+    const failed = (message: string, fix: string | readonly string[]): InTotoError =>
+      new InTotoError({ code: 'E_INSPECTION', message: `inspection ${inspection.name}: ${message}`, step: inspection.name, fix })
     const materials: Artifacts = Object.assign(emptyRecord(), this.files)
-    if (file !== this.name) throw gone(file)
-    const unpacked = tarballArtifacts(await this.read(), sha256)
+    if (file !== this.name) throw failed(`there is no "${file}"`, 'give the tarball under the name that the layout expects')
+    if (Object.keys(materials).length > 1) throw failed('the tarball is unpacked already', 'let the layout unpack it once')
+    const unpacked = await this.read().then(
+      (archive) => tarballArtifacts(archive, sha256),
+      (error: unknown) => {
+        throw error instanceof InTotoError ? failed(error.problem.message, error.problem.fix) : error
+      },
+    )
     this.files = Object.assign(emptyRecord(), materials, unpacked)
     return createLink({
       name: inspection.name,
@@ -158,11 +166,6 @@ class Unpacking {
       byproducts: { 'return-value': 0 },
     })
   }
-}
-
-function gone(file: string): InTotoError {
-  const message = `the inspection unpacks "${file}", and no such file was given`
-  return new InTotoError({ code: 'E_INSPECTION', message, file, fix: 'give the tarball under the name that the layout expects' })
 }
 
 /** What rules can't say of a package: that nothing of the build was dropped, and that its package.json is the project's. */

@@ -43,8 +43,7 @@ function linkPath({ path, isInFolder }: GivenFile): string {
 
 async function collect(): Promise<{ given: Given; context: PageContext }> {
   const [layout] = slots.layout.files
-  if (layout === undefined || slots.keys.files.length === 0)
-    throw misuse('a layout and the key of its owner are needed', 'give both: without a key that you trust, nothing can be trusted')
+  if (layout === undefined) throw misuse('no layout was given', 'it tells what has to be true; its owner has signed it')
   const product = await productOf(slots.product.files)
   const links = slots.links.files.filter((file) => mayBeLink(file.path))
   const options = optionsOf()
