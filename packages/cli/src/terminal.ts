@@ -133,10 +133,17 @@ export function write(text: string): void {
 /** Writes a line to stderr; where that is closed or full, there is nobody left to tell. */
 export function complain(line: string): void {
   try {
-    writeAll(2, `${line}\n`)
+    writeAll(2, `${withoutHome(line)}\n`)
   } catch {
     // The exit code still says what happened.
   }
+}
+
+/** The name of a person is often that of their home, and logs are read by others: paths below it begin with "~", as shells write them. */
+function withoutHome(line: string): string {
+  const home = (process.env['HOME'] ?? process.env['USERPROFILE'] ?? '').replace(/[/\\]+$/, '')
+  if (home === '' || !line.includes(home)) return line
+  return line.split(home).reduce((left, right) => left + (/^(?:[/\\\s"',:;)]|$)/.test(right) ? '~' : home) + right)
 }
 
 /** Writes all of a text at once. On Windows a console takes no bytes but text, which its stream knows how to give it. */
