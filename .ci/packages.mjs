@@ -26,8 +26,8 @@ const explained = new Set(Array.from(readFileSync(join(root, 'docs/dependencies.
 const players = readdirSync(join(root, 'playground'))
   .map((name) => `playground/${name}`)
   .filter((folder) => existsSync(join(root, folder, 'package.json')))
-const own = /^(intoto(-npm|-cli)?|unplugin-in-toto|playground-app)$/
-for (const folder of [...packages.map((one) => one.folder), ...players]) {
+const own = /^(intoto(-npm|-cli|-page)?|unplugin-in-toto|playground-app)$/
+for (const folder of [...packages.map((one) => one.folder), 'packages/page', ...players]) {
   const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'))
   for (const name of Object.keys({ ...dependencies, ...devDependencies })) {
     if (!own.test(name) && !explained.has(name)) complain(`${folder}/package.json: ${name} has no line in docs/dependencies.md`)
