@@ -1,5 +1,5 @@
 /** Phrases of the page: counts, times, names of keys, what a problem is about. Plain text; `html` escapes it where it is written. */
-import type { Problem, Report, StepReport, Who } from 'intoto'
+import type { Problem, Report, Who } from 'intoto'
 
 /** "1 file", "2 files", "30,000 files". */
 export function count(n: number, noun: string): string {
@@ -66,9 +66,4 @@ export function tally(problems: readonly Problem[]): string {
   const errors = problems.filter((p) => p.severity === 'error').length
   const warnings = problems.length - errors
   return [errors > 0 && count(errors, 'problem'), warnings > 0 && count(warnings, 'warning')].filter(Boolean).join(' and ')
-}
-
-/** Number of counted links of a step; a sublayout's summary is one of them. */
-export function counted(step: StepReport): number {
-  return step.links.filter((link) => link.counted).length
 }

@@ -107,7 +107,7 @@ function headOf(report: Report, problems: readonly Problem[], context: PageConte
       ${why}
     </header>
     <dl class="facts">${factsOf(report, context)}</dl>
-    ${context.loosened.map((flag) => html`<p class="note"><strong>Milder than usual.</strong> ${flag}</p>`)}`
+    ${context.loosened.map((flag) => html`<p class="note"><strong>Note.</strong> ${flag}</p>`)}`
 }
 
 function leadOf(report: Report): string {
