@@ -250,6 +250,31 @@ describe.skipIf(!chromium)('the verifier page', () => {
     expect(alone.complaints).toEqual([])
   })
 
+  test('strings of an attacker stay strings: names of files, of functionaries, of the layout itself', async () => {
+    page = await browser.page()
+    await page.send('Page.addScriptToEvaluateOnNewDocument', { source: 'window.attacked = []; window.hit = (how) => attacked.push(how)' })
+    await page.open(pathToFileURL(pageFile).href)
+    await page.run(helpers)
+    const suffix = `<img src=x onerror="hit('img')"><script>hit('script')</script>`
+    const sample = await makeSample({ broken: true, suffix })
+    const links = Object.fromEntries(Object.entries(sample.links).map(([name, bytes]) => [name, base64(bytes)]))
+    const keys = { [`owner${suffix.replaceAll('/', '')}.pub`]: base64(sample.owner.publicPem) }
+    const product = { [`dist${suffix.replaceAll('/', '')}/${suffix.replaceAll('/', '')}`]: base64('') }
+    const { verdict } = await ask({ layout: base64(encodeMetadata(sample.layout)), keys, links, product, at: '2026-03-01' })
+    expect(verdict).toBe('Not verified')
+    await page.run(`query.value = 'onerror'; query.form.requestSubmit(); found.querySelector('button').click()`)
+    expect(await page.run('life.textContent')).toContain('<img src=x')
+    expect(
+      await page.run(
+        `result.textContent.includes('alice<img src=x') && document.querySelector('#slot-keys').textContent.includes('owner<img')`,
+      ),
+    ).toBe(true)
+    expect(await page.run('attacked')).toEqual([])
+    expect(await page.run(`document.querySelectorAll('img, iframe, main script:not(#links), [onerror]').length`)).toBe(0)
+    expect(page.complaints).toEqual([])
+    expect(page.requests).toEqual([])
+  })
+
   test('axe finds nothing, with and without a verdict, in light and dark; nothing is wider than a phone', async () => {
     await opened()
     const sample = await makeSample({ broken: true })
