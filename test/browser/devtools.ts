@@ -33,6 +33,10 @@ export class Browser {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
       detached: true,
     })
+    this.process.on('exit', (code) => {
+      for (const answer of this.waiting.values()) answer({ error: { message: `chromium ended with ${code}` } })
+      this.waiting.clear()
+    })
     let rest = ''
     const stream = this.process.stdio[4] as Readable
     stream.setEncoding('utf8').on('data', (text: string) => {

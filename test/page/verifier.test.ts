@@ -128,7 +128,7 @@ describe.skipIf(!chromium)('the verifier page', () => {
 
   test('shows the library’s Report for every vector and for random chains', async () => {
     await opened()
-    const chains = [...vectorChains(), ...(await randomChains(24, scratch))]
+    const chains = [...vectorChains(), ...(await randomChains(12, scratch))]
     const expected = await normalised(
       await Promise.all(chains.map(async (chain) => reportBody(await inNode(chain), contextOf(chain)).text)),
     )
