@@ -367,6 +367,13 @@ export const differences: readonly Difference[] = [
     says: /Inspection .*inspect-\d+\.link/,
   },
   {
+    name: 'aliased-key-types',
+    peers: ['go'],
+    ours: 'accepts',
+    says: /requires|ignature/,
+    when: (view) => keyObjects(view).some(([, key]) => /^ecdsa-sha2-/.test(String(key['keytype']))),
+  },
+  {
     name: 're-serialised',
     peers: ['go'],
     ours: 'accepts',
