@@ -60,7 +60,7 @@ function round({ code = 'main', hash = 'B1x9Kq_z', version = '1.0.0' } = {}): Ro
       materials: { 'package.json': '{}', 'README.md': '#', ...dist, ...link },
       products: { [`app-${version}.tgz`]: `tar ${hash}` },
     },
-  } as unknown as Round
+  }
 }
 
 function linkOf(init: Round[string]): Link {
@@ -261,7 +261,7 @@ describe('learning', () => {
         materials: { 'dist/a.js': 'a', 'dist/b.js': 'b' },
         products: { 'dist/a.js': 'banner a', 'dist/b.js': 'b', 'dist/c.js': 'c' },
       },
-    } as unknown as Round
+    }
     const { layout } = learnLayout([observed(links, { banner: 'ci' })], options)
     expect(texts(stepOf(layout, 'banner').expected_products)).toEqual([
       'REQUIRE dist/a.js',
@@ -273,7 +273,7 @@ describe('learning', () => {
       'DISALLOW *',
     ])
     expect(errorsOf(await judged(layout, links, { banner: 'ci' }))).toEqual([])
-    links['banner']!.products['dist/b.js'] = 'changed'
+    links.banner.products['dist/b.js'] = 'changed'
     expect(codesOf(await judged(layout, links, { banner: 'ci' }))).not.toEqual([])
   })
 
