@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -305,6 +305,16 @@ describe('a registry', () => {
     await problemOf(() => findRegistry({ ...search, args: ['--registry', 'file:///x'] }), 'E_CONFIG')
   })
 
+  it('is found in a folder of a workspace too, where npm is shy of its configuration', async () => {
+    const at = folder({
+      '.npmrc': 'registry=http://general.registry.example/\n',
+      'package.json': '{ "private": true, "workspaces": ["packages/*"] }',
+      'packages/a/package.json': '{ "name": "a", "version": "1.0.0" }',
+    })
+    const env = { ...process.env, npm_config_userconfig: join(at, 'none'), npm_config_registry: undefined }
+    expect(await findRegistry({ folder: join(at, 'packages/a'), env, name: 'a' })).toEqual({ registry: 'http://general.registry.example/' })
+  })
+
   it('is Yarn’s own where Yarn 4 publishes, and npm, which uploads for it, is told both', async () => {
     const at = folder({
       '.npmrc': 'registry=http://wrong.registry.example/\n',
@@ -332,12 +342,13 @@ describe('a registry', () => {
     }
     const general = await findRegistry({ ...search, name: 'a' })
     expect(general).toEqual({ registry: 'https://general.registry.example/', authorization: 'Bearer secret' })
-    expect(uploadEnvironment(client, general)).toEqual({
-      npm_config_registry: 'https://general.registry.example/',
-      'npm_config_//general.registry.example/:_authToken': 'secret',
-    })
+    const env = await uploadEnvironment({ client, access: general, env: search.env, folder: at })
+    expect(env).toMatchObject({ npm_config_registry: 'https://general.registry.example/', INTOTO_UPLOAD_TOKEN: 'secret' })
+    const file = readFileSync(env['npm_config_userconfig'] ?? '', 'utf8')
+    expect(file).toContain('//general.registry.example/:_authToken=${INTOTO_UPLOAD_TOKEN}')
+    expect(file).not.toContain('secret')
     const scoped = await findRegistry({ ...search, name: '@s/a' })
     expect(scoped).toEqual({ registry: 'https://scoped.registry.example/x/', authorization: `Basic ${btoa('me:pw')}` })
-    expect(uploadEnvironment({ ...client, version: '1.22.0' }, scoped)).toEqual({})
+    expect(await uploadEnvironment({ client: { ...client, version: '1.22.0' }, access: scoped, env: {}, folder: at })).toEqual({})
   }, 60_000)
 })

@@ -3,7 +3,7 @@
  * starts only after a yes; whatever differs afterwards ends with exit code 1.
  */
 import { existsSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { InTotoError, type Link, type Metadata } from 'intoto'
 import { readMetadataFile, writeFileAtomic } from 'intoto/node'
 import {
@@ -199,11 +199,9 @@ function planText(plan: Plan, { tarball, path }: Upload): string {
 
 /** The last look at the file, and the upload. @throws InTotoError E_PRODUCT */
 async function send(plan: Plan, { path, tarball, client }: Upload): Promise<void> {
+  const settings = await uploadEnvironment({ client, access: plan.registry, env: process.env, folder: dirname(path) })
   refuseSwapped(path, tarball.sha256)
-  const { code } = await runClient(plan.command, {
-    cwd: process.cwd(),
-    env: { ...process.env, ...uploadEnvironment(client, plan.registry) },
-  })
+  const { code } = await runClient(plan.command, { cwd: process.cwd(), env: { ...process.env, ...settings } })
   if (code === 0) return
   throw new InTotoError({
     code: 'E_PRODUCT',

@@ -3,9 +3,9 @@
  * products ask. No registry is known here by name, and no token reaches a message.
  */
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { InTotoError } from 'intoto'
-import { printable } from 'intoto/node'
+import { dirname, join, resolve } from 'node:path'
+import { InTotoError, utf8 } from 'intoto'
+import { printable, writeFileAtomic } from 'intoto/node'
 import { runClient, type Client } from './client.ts'
 import type { Manifest } from './manifest.ts'
 import { isBerry, yarnSettings, type YarnSettings } from './yarn.ts'
@@ -56,15 +56,35 @@ export async function findRegistry(o: RegistrySearch): Promise<RegistryAccess> {
   return authorization === undefined ? { registry } : { registry, authorization }
 }
 
+/** What is needed to upload where a client would. */
+export interface UploadSettings {
+  client: Client
+  access: RegistryAccess
+  env: NodeJS.ProcessEnv
+  /** A folder that nobody else can open. */
+  folder: string
+}
+
 /**
- * What npm must be told in its environment to upload where Yarn would. With every other client the one that uploads knows its own settings.
+ * What npm must be told in its environment to upload where Yarn would. With every other client the one that uploads knows its own settings. The token
+ * itself stays in the environment: a settings file speaks of it, since shells drop variables of the names that npm reads directly.
  */
-export function uploadEnvironment(client: Client, access: RegistryAccess): NodeJS.ProcessEnv {
-  if (!isBerry(client)) return {}
-  const [, kind, value = ''] = /^(Bearer|Basic) (.+)$/.exec(access.authorization ?? '') ?? []
-  const place = access.registry.replace(/^https?:/, '').replace(/\/*$/, '/')
-  const login = kind === undefined ? {} : { [`npm_config_${place}:${kind === 'Bearer' ? '_authToken' : '_auth'}`]: value }
-  return { npm_config_registry: access.registry, ...login }
+export async function uploadEnvironment(o: UploadSettings): Promise<NodeJS.ProcessEnv> {
+  if (!isBerry(o.client)) return {}
+  const [, kind, value = ''] = /^(Bearer|Basic) (.+)$/.exec(o.access.authorization ?? '') ?? []
+  const settings: NodeJS.ProcessEnv = { npm_config_registry: o.access.registry }
+  if (kind === undefined) return settings
+  const own = await configured('userconfig', { folder: o.folder, env: o.env, name: '' })
+  const place = o.access.registry.replace(/^https?:/, '').replace(/\/*$/, '/')
+  const file = join(o.folder, 'upload.npmrc')
+  const lines = [
+    ...(own === undefined ? [] : linesOf(own)),
+    `${place}:${kind === 'Bearer' ? '_authToken' : '_auth'}=\${INTOTO_UPLOAD_TOKEN}`,
+    '',
+  ]
+  writeFileAtomic(file, utf8(lines.join('\n')), { mode: 0o600 })
+  const upper = o.env['NPM_CONFIG_USERCONFIG'] === undefined ? {} : { NPM_CONFIG_USERCONFIG: file }
+  return { ...settings, ...upper, npm_config_userconfig: file, INTOTO_UPLOAD_TOKEN: value }
 }
 
 async function settingOf(name: string, publishConfig: Manifest, o: RegistrySearch & { yarn: YarnSettings }): Promise<string | undefined> {
@@ -87,6 +107,9 @@ function flagOf(flag: string, args: readonly string[]): string | undefined {
 async function configured(name: string, o: RegistrySearch): Promise<string | undefined> {
   const start = o.client === undefined || o.client.name === 'yarn' || o.client.name === 'bun' ? ['npm'] : o.client.start
   const { code, stdout } = await runClient([...start, 'config', 'get', name], { cwd: o.folder, env: o.env, keep: true })
+  // npm does not tell its configuration in a folder of a workspace; there the root's holds
+  const root = code === 0 ? undefined : workspaceRoot(o.folder)
+  if (root !== undefined) return configured(name, { ...o, folder: root })
   const value = stdout.trim()
   return code !== 0 || value === '' || value === 'undefined' || value === 'null' ? undefined : value
 }
@@ -106,7 +129,9 @@ function webAddress(text: string): string | undefined {
  */
 async function authorizationFor(registry: string, o: RegistrySearch): Promise<string | undefined> {
   const user = await configured('userconfig', { ...o, args: [] })
-  const lines = [join(o.folder, '.npmrc'), ...(user === undefined ? [] : [user])].flatMap((file) => linesOf(file))
+  const root = workspaceRoot(o.folder)
+  const places = [o.folder, ...(root === undefined ? [] : [root])].map((folder) => join(folder, '.npmrc'))
+  const lines = [...places, ...(user === undefined ? [] : [user])].flatMap((file) => linesOf(file))
   const settings = new Map<string, string>()
   for (const line of lines) {
     const [, key = '', value = ''] = /^\s*(\/\/[^=\s]+:(?:_authToken|_auth))\s*=\s*(.*?)\s*$/.exec(line) ?? []
@@ -117,6 +142,15 @@ async function authorizationFor(registry: string, o: RegistrySearch): Promise<st
     if (token !== undefined) return `Bearer ${token}`
     const basic = settings.get(`${at}:_auth`)
     if (basic !== undefined) return `Basic ${basic}`
+  }
+  return undefined
+}
+
+/** The nearest folder above whose package.json has workspaces. */
+function workspaceRoot(folder: string): string | undefined {
+  for (let at = dirname(resolve(folder)); at !== dirname(at); at = dirname(at)) {
+    const text = linesOf(join(at, 'package.json')).join('\n')
+    if (/"workspaces"\s*:/.test(text)) return at
   }
   return undefined
 }
