@@ -19,7 +19,7 @@ const packages = [
 ]
 /** What a tarball may hold; all else is there by mistake. */
 const expected =
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/[\w-]+\.(js|json)|dist\/(licenses\.txt|verifier\.html)|schema\/[\w.-]+\.json|(dist|src)\/.+\.(c?js|d\.ts|ts|js\.map|d\.ts\.map))$/
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/[\w-]+\.(js|json)|dist\/(licenses\.txt|verifier\.html)|schema\/[\w.-]+\.json|docs\/(buildtypes|builders|verifiers)\/[\w-]+\.md|(dist|src)\/.+\.(c?js|d\.ts|ts|js\.map|d\.ts\.map))$/
 
 let failures = 0
 const explained = new Set(Array.from(readFileSync(join(root, 'docs/dependencies.md'), 'utf8').matchAll(/`([^`]+)`/g), ([, name]) => name))

@@ -1,138 +1,143 @@
 /**
- * Publishing to a real registry server (verdaccio) with every client that the development tools bring along: the product of the link is what the registry
- * serves, byte for byte. Installs the server and npm 10 into a temporary folder, which takes minutes; without a package registry it is skipped aloud.
+ * Publishing to a real registry server (verdaccio) with every client: the product of the link is what the registry serves, byte for byte; and of each attack
+ * on the way nothing arrives, or the check of what arrived says so. Installs the server, npm 10, npm 12 and the Node that it needs into a temporary folder,
+ * which takes minutes; without a package registry it is skipped aloud.
  */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { decodeMetadata, type Link } from 'intoto'
-import { carryOut, makeChain } from '../cli/chain.ts'
+import { readTarball } from 'intoto-npm'
+import { type Chain, carryOut, makeChain } from '../cli/chain.ts'
 import { bareEnvironment, bin } from '../cli/command.ts'
+import { tgz } from '../npm/archive.ts'
+import { clients, folder, installed, nodeOf, pathOf, settings, start, storage, versionOf, type Client } from './verdaccio.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'intoto-registry-'))
-const tools = join(folder, 'tools')
-const modules = fileURLToPath(new URL('../../node_modules', import.meta.url))
-const clients = ['npm', 'npm10', 'pnpm', 'yarn', 'bun'] as const
-let server: ChildProcess | undefined
-let settings = ''
+beforeAll(() => start(), 120_000)
 
-const installed = install()
+/** Run before and after packing: what an attack is told to do. */
+const script = `const fs = require('node:fs')
+const [when] = process.argv.slice(2)
+const attack = process.env.ATTACK
+if (when === 'before' && attack === 'edited') fs.appendFileSync('dist/index.js', '// evil')
+if (when === 'before' && attack === 'dropped') fs.rmSync('dist/more.js')
+if (when === 'after' && attack === 'rewritten') {
+  const manifest = JSON.parse(fs.readFileSync('package.json', 'utf8'))
+  fs.writeFileSync('package.json', JSON.stringify({ ...manifest, dependencies: { evil: '1.0.0' } }))
+}
+`
 
-/** verdaccio 6.8 asks for a tag of node-fetch that registries do not always have: its release is named. */
-function install(): boolean {
-  mkdirSync(tools)
-  writeFileSync(join(tools, 'package.json'), JSON.stringify({ private: true, overrides: { 'node-fetch': '2.7.0' } }))
-  const words = ['install', '--no-audit', '--no-fund', '--ignore-scripts', 'verdaccio@6.8.0', 'npm10@npm:npm@10']
-  const { status } = spawnSync('npm', words, { cwd: tools, env: bareEnvironment(), stdio: 'ignore', timeout: 8 * 60_000 })
-  if (status !== 0 && process.env['CI_PEERS'] === '1') throw new Error('verdaccio can not be installed')
-  if (status !== 0) console.warn('skipped: verdaccio can not be installed here, so that nothing is published to a real registry')
-  return status === 0
+/** Each attack, and what is said of it. */
+const attacks = {
+  edited: /E_TAMPER .*dist\/index\.js/,
+  dropped: /E_PRODUCT .*dist\/more\.js/,
+  rewritten: /E_\w+ .*package\.json/,
+  'second folder': /E_FORMAT .*outside of the top folder/,
+  duplicate: /E_FORMAT .*is in it twice/,
+  swapped: /E_PRODUCT .*lib-/,
+} as const
+
+interface Project extends Chain {
+  readonly name: string
+  run(attack: string, ...words: string[]): { status: number | null; said: string }
 }
 
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
-  const { port } = probe.address() as AddressInfo
-  await new Promise((resolve) => probe.close(resolve))
-  return port
+function makeProject(which: Client): Project {
+  const client = which.replace(/\d+$/, '')
+  const at = join(folder, which)
+  mkdirSync(at)
+  const name = `lib-${which}`
+  const scripts = { build: 'node build.cjs', prepack: 'node attack.cjs before', postpack: 'node attack.cjs after' }
+  const manifest = { name, scripts, packageManager: `${client}@${versionOf(which)}` }
+  const chain = makeChain(at, 'source', { manifest, layout: ['--client', client, '--tarball', `${name}-1.0.0.tgz`] })
+  writeFileSync(join(chain.root, 'attack.cjs'), script)
+  writeFileSync(join(chain.root, client === 'yarn' ? '.yarnrc.yml' : '.npmrc'), client === 'yarn' ? settings.yarn : settings.npm)
+  const env = bareEnvironment({ PATH: pathOf(which), YARN_IGNORE_PATH: '1', npm_config_cache: join(folder, 'cache') })
+  const run = (attack: string, ...words: string[]): { status: number | null; said: string } => {
+    const own = { ...env, ATTACK: attack, EVIL: join(at, 'evil.tgz') }
+    const { status, stdout, stderr } = spawnSync(words[0] ?? '', words.slice(1), { cwd: chain.root, env: own, encoding: 'utf8' })
+    return { status, said: stdout + stderr }
+  }
+  if (client === 'yarn') {
+    writeFileSync(join(chain.root, 'yarn.lock'), '')
+    const { status, said } = run('', 'yarn', 'install')
+    expect(status, said).toBe(0)
+  }
+  for (const step of ['source', 'build', 'test'] as const) carryOut(chain, step) // Yarn has tidied package.json
+  cpSync(join(chain.root, 'dist'), join(at, 'dist'), { recursive: true })
+  copyFileSync(join(chain.root, 'package.json'), join(at, 'package.json'))
+  return { ...chain, name, run }
 }
 
-beforeAll(async () => {
-  if (!installed) return
-  const host = `127.0.0.1:${await freePort()}`
-  const config = {
-    storage: join(folder, 'storage'),
-    auth: { htpasswd: { file: join(folder, 'htpasswd') } },
-    uplinks: {},
-    packages: { '**': { access: '$all', publish: '$authenticated' } },
-    log: { type: 'stdout', level: 'fatal' },
-  }
-  writeFileSync(join(folder, 'config.yaml'), JSON.stringify(config)) // JSON is YAML
-  server = spawn(
-    process.execPath,
-    [join(tools, 'node_modules/verdaccio/bin/verdaccio'), '--config', join(folder, 'config.yaml'), '--listen', host],
-    { stdio: 'ignore' },
-  )
-  const user = {
-    method: 'PUT',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ name: 'tester', password: 'only-for-this-test' }),
-  }
-  for (let tries = 0; settings === ''; tries++) {
-    await sleep(500)
-    try {
-      const { token } = (await (await fetch(`http://${host}/-/user/org.couchdb.user:tester`, user)).json()) as { token: string }
-      settings = `registry=http://${host}/\n//${host}/:_authToken=${token}\n`
-    } catch (error) {
-      if (tries > 120) throw error
+/** What the registry serves of a package now; undefined for nothing. */
+async function served(name: string): Promise<Buffer | undefined> {
+  const answer = await fetch(`${settings.registry}${name}/-/${name}-1.0.0.tgz`, { headers: { connection: 'close' } })
+  return answer.ok ? Buffer.from(await answer.arrayBuffer()) : undefined
+}
+
+describe.skipIf(!installed).each(clients)('%s', (which) => {
+  const intoto = [nodeOf(which), bin] as const
+  const publish = ['publish', '-k', 'in-toto/owner.pub', '--signing-key', '../keys/ci'] as const
+  let project: Project
+  beforeAll(() => void (project = makeProject(which)), 120_000)
+
+  /** As it was before the attack; only what was carried out honestly is left. */
+  function restore(): void {
+    const { root } = project
+    for (const part of ['dist', 'package.json']) {
+      rmSync(join(root, part), { recursive: true, force: true })
+      cpSync(join(root, '..', part), join(root, part), { recursive: true })
     }
+    for (const file of readdirSync(join(root, 'in-toto'))) if (file.startsWith('package.')) rmSync(join(root, 'in-toto', file))
   }
-  mkdirSync(join(folder, 'bin'))
-  for (const name of ['pnpm', 'bun']) symlinkSync(join(modules, '.bin', name), join(folder, 'bin', name))
-  writeFileSync(
-    join(folder, 'bin/yarn'),
-    `#!/bin/sh\nexec "${process.execPath}" "${join(modules, '@yarnpkg/cli-dist/bin/yarn.js')}" "$@"\n`,
+
+  test.each(Object.keys(attacks) as (keyof typeof attacks)[])(
+    'attack "%s": nothing arrives, or it is seen',
+    async (attack) => {
+      const { name, root, run } = project
+      const file = `${name}-1.0.0.tgz`
+      const words: string[] = [...publish]
+      if (attack === 'second folder' || attack === 'duplicate' || attack === 'swapped') {
+        const packed = run('', ...intoto, 'pack', '--signing-key', '../keys/ci')
+        expect(packed.status, packed.said).toBe(0)
+        const { files } = await readTarball(readFileSync(join(root, file)))
+        const entries = files.map((entry) => ({ name: entry.name, content: entry.bytes }))
+        const evil = { name: attack === 'second folder' ? 'evil/dist/index.js' : 'package/dist/index.js', content: 'evil' }
+        const planted = attack === 'swapped' ? entries.map((entry) => (entry.name === evil.name ? evil : entry)) : [...entries, evil]
+        writeFileSync(attack === 'swapped' ? join(root, '../evil.tgz') : join(root, file), tgz(planted))
+        words.splice(1, 0, file)
+      }
+      const { status, said } = run(attack, ...intoto, ...words)
+      expect([status, said]).toEqual([1, expect.stringMatching(attacks[attack])])
+      const arrived = await served(name)
+      if (attack === 'swapped') {
+        expect(arrived, 'what the client uploaded in its place').toEqual(readFileSync(join(root, '../evil.tgz')))
+        rmSync(join(storage, name), { recursive: true })
+      } else expect(arrived).toBeUndefined()
+      rmSync(join(root, file), { force: true })
+      restore()
+    },
+    180_000,
   )
-  mkdirSync(join(folder, 'bin10'))
-  writeFileSync(
-    join(folder, 'bin10/npm'),
-    `#!/bin/sh\nexec "${process.execPath}" "${join(tools, 'node_modules/npm10/bin/npm-cli.js')}" "$@"\n`,
-  )
-  for (const file of ['bin/yarn', 'bin10/npm']) chmodSync(join(folder, file), 0o755)
-}, 120_000)
 
-afterAll(() => {
-  server?.kill()
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
-})
+  test('what is packed is what the registry serves', async () => {
+    const { name, root, run } = project
+    const published = run('', ...intoto, ...publish)
+    expect(published.status, published.said).toBe(0)
+    const [file = ''] = readdirSync(join(root, 'in-toto')).filter((path) => path.startsWith('package.'))
+    const link = decodeMetadata(readFileSync(join(root, 'in-toto', file))).payload as Link
+    expect(link.command).toEqual([which.replace(/\d+$/, ''), 'pack'])
+    const sha256 = createHash('sha256')
+      .update((await served(name)) ?? '')
+      .digest('hex')
+    expect(link.products[`${name}-1.0.0.tgz`]).toEqual({ sha256 })
 
-/** pnpm runs another version than its own where package.json names one. */
-function versionOf(which: (typeof clients)[number]): string {
-  const packages = { npm: 'npm', npm10: 'npm', pnpm: 'pnpm', yarn: '@yarnpkg/cli-dist', bun: 'bun' }
-  if (packages[which] === 'npm') return '11.0.0'
-  return (JSON.parse(readFileSync(join(modules, packages[which], 'package.json'), 'utf8')) as { version: string }).version
-}
-
-test.skipIf(!installed).each(clients)(
-  'what %s packs is what the registry serves',
-  async (which) => {
-    const client = which === 'npm10' ? 'npm' : which
-    const at = join(folder, which)
-    mkdirSync(at)
-    const manifest = { name: `lib-${which}`, scripts: { build: 'node build.cjs' }, packageManager: `${client}@${versionOf(which)}` }
-    const chain = makeChain(at, 'test', { manifest, layout: ['--client', client, '--tarball', `lib-${which}-1.0.0.tgz`] })
-    writeFileSync(join(chain.root, '.npmrc'), settings)
-    const path = [...(which === 'npm10' ? [join(folder, 'bin10')] : []), join(folder, 'bin'), process.env['PATH']].join(':')
-    const env = bareEnvironment({ PATH: path, YARN_IGNORE_PATH: '1', YARN_ENABLE_TELEMETRY: '0' })
-    const run = (...words: string[]) => spawnSync(words[0] ?? '', words.slice(1), { cwd: chain.root, env, encoding: 'utf8' })
-    if (client === 'yarn') {
-      writeFileSync(join(chain.root, 'yarn.lock'), '')
-      expect(run('yarn', 'install').status).toBe(0)
-      for (const step of ['source', 'build', 'test'] as const) carryOut(chain, step) // Yarn has tidied package.json
-    }
-    const published = run(process.execPath, bin, 'publish', '-k', 'in-toto/owner.pub', '--signing-key', '../keys/ci')
-    expect(published.status, published.stdout + published.stderr).toBe(0)
-
-    const registry = /^registry=(.*)$/m.exec(settings)?.[1] ?? ''
-    const served = Buffer.from(
-      await (await fetch(`${registry}lib-${which}/-/lib-${which}-1.0.0.tgz`, { headers: { connection: 'close' } })).arrayBuffer(),
-    )
-    const [file = ''] = readdirSync(join(chain.root, 'in-toto')).filter((name) => name.startsWith('package.'))
-    const link = decodeMetadata(readFileSync(join(chain.root, 'in-toto', file))).payload as Link
-    expect(link.command).toEqual([client, 'pack'])
-    expect(link.products[`lib-${which}-1.0.0.tgz`]).toEqual({ sha256: createHash('sha256').update(served).digest('hex') })
-
-    const verified = run(process.execPath, bin, 'verify', `npm:lib-${which}@1.0.0`, '-k', 'in-toto/owner.pub')
-    expect(verified.status, verified.stdout + verified.stderr).toBe(0)
-    const again = run(process.execPath, bin, 'publish', '-k', 'in-toto/owner.pub', '--signing-key', '../keys/ci')
+    writeFileSync(join(root, '.npmrc'), settings.npm)
+    const verified = run('', ...intoto, 'verify', `npm:${name}@1.0.0`, '-k', 'in-toto/owner.pub')
+    expect(verified.status, verified.said).toBe(0)
+    const again = run('', ...intoto, ...publish)
     expect(again.status, 'a version is published once').not.toBe(0)
-  },
-  180_000,
-)
+  }, 180_000)
+})
