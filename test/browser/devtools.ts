@@ -173,6 +173,26 @@ export class Page {
     for (const character of text) await this.press(character)
   }
 
+  /** Files of the disk, or a folder, chosen with a file input. */
+  async choose(selector: string, files: readonly string[]): Promise<void> {
+    const { result } = (await this.send('Runtime.evaluate', { expression: `document.querySelector('${selector}')` })) as {
+      result: { objectId: string }
+    }
+    await this.send('DOM.setFileInputFiles', { files, objectId: result.objectId })
+  }
+
+  /** Files and folders of the disk, dropped on an element as by hand. */
+  async drop(selector: string, paths: readonly string[]): Promise<void> {
+    const at = await this.run<{ x: number; y: number }>(`(() => {
+      const element = document.querySelector('${selector}')
+      element.scrollIntoView({ block: 'center', behavior: 'instant' })
+      const { left, top } = element.getBoundingClientRect()
+      return { x: left + 20, y: top + 30 }
+    })()`)
+    const data = { items: [], files: paths, dragOperationsMask: 1 }
+    for (const type of ['dragEnter', 'dragOver', 'drop']) await this.send('Input.dispatchDragEvent', { type, ...at, data })
+  }
+
   /** Waits until an expression in the page is true. */
   async until(expression: string): Promise<void> {
     await this.run(`new Promise((resolve, reject) => {

@@ -50,7 +50,10 @@ export class Slot {
     for (const end of ['dragleave', 'drop']) this.place.addEventListener(end, () => this.place.classList.remove('over'))
     this.place.addEventListener('drop', (event) => {
       event.preventDefault()
-      void filesOf(event.dataTransfer).then((files) => this.take(files))
+      filesOf(event.dataTransfer).then(
+        (files) => this.take(files),
+        () => this.options.tell('This browser does not let the page read what was dropped: choose it with the buttons.'),
+      )
     })
     this.place.querySelector('.clear')?.addEventListener('click', () => {
       this.files = []
@@ -93,16 +96,28 @@ function given(file: File): GivenFile {
   return path === '' ? { path: file.name, isInFolder: false, file } : { path, isInFolder: true, file }
 }
 
-/** Everything that was dropped, folders with all that is in them. */
+/** A file or folder that can be read where entries can't: Chromium reads no entries of folders on a page that was opened from disk. */
+type Handle = (FileSystemDirectoryHandle & { entries(): AsyncIterable<[string, FileSystemHandle]> }) | FileSystemFileHandle
+
+/** Everything that was dropped, folders with all that is in them. An item is only alive until the event is over, so all are asked at once. */
 async function filesOf(transfer: DataTransfer | null): Promise<GivenFile[]> {
   const items = [...(transfer?.items ?? [])].filter(({ kind }) => kind === 'file')
-  // An item is only alive until the event is over.
-  const entries = items.map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }))
+  const found = await Promise.all(
+    items.map(async (item) => {
+      const [file, entry] = [item.getAsFile(), item.webkitGetAsEntry()]
+      if (entry?.isDirectory !== true) return file === null ? [] : [{ path: file.name, isInFolder: false, file }]
+      const asHandle = (item as { getAsFileSystemHandle?: () => Promise<Handle | null> }).getAsFileSystemHandle?.()
+      const handle = await asHandle
+      return handle?.kind === 'directory' ? within(handle, `${handle.name}/`) : below(entry as FileSystemDirectoryEntry, `${entry.name}/`)
+    }),
+  )
+  return found.flat()
+}
+
+async function within(folder: Handle, path: string): Promise<GivenFile[]> {
+  if (folder.kind === 'file') return [{ path: path.slice(0, -1), isInFolder: true, file: await folder.getFile() }]
   const found: GivenFile[] = []
-  for (const { entry, file } of entries) {
-    if (entry?.isDirectory) found.push(...(await below(entry as FileSystemDirectoryEntry, `${entry.name}/`)))
-    else if (file !== null) found.push({ path: file.name, isInFolder: false, file })
-  }
+  for await (const [name, entry] of folder.entries()) found.push(...(await within(entry, `${path}${name}/`)))
   return found
 }
 

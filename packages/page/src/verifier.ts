@@ -84,7 +84,7 @@ function optionsOf(): Given['options'] {
   for (const line of find('parameters', HTMLTextAreaElement)
     .value.split('\n')
     .filter((text) => text.trim() !== '')) {
-    const [, name, value] = /^([A-Za-z0-9_-]+)=(.*)$/.exec(line) ?? []
+    const [, name, value] = /^([A-Za-z0-9_-]+)=(.*)$/s.exec(line) ?? []
     if (name === undefined || value === undefined) throw misuse(`no parameter: ${line}`, 'write one NAME=VALUE on each line')
     parameters[name] = value
   }
