@@ -45,7 +45,8 @@ function build({ call }: Chain): void {
 describe('intoto reproduce', () => {
   test('carries out the step in a clean copy, and says that it gave the same', () => {
     const before = readdirSync(chain.root)
-    const ended = intoto(['reproduce', '-l', link, '-k', 'in-toto/ci.pub'], chain.call)
+    const env = { GIT_DIR: join(chain.root, '.git'), GIT_WORK_TREE: chain.root } // as in a hook of git
+    const ended = intoto(['reproduce', '-l', link, '-k', 'in-toto/ci.pub'], { ...chain.call, env })
     expect(ended.code, ended.out + ended.err).toBe(0)
     expect(ended.out).toMatch(/the same\n[^]*Reproduced\.\n$/)
     expect(ended.err).toMatch(/carried out again at [0-9a-f]{12}: node build\.cjs/)
@@ -57,7 +58,7 @@ describe('intoto reproduce', () => {
     ['absolute paths of the machine are in it', `'in ' + process.cwd() + '/src'`],
   ])('names the file that differs: %s', (reason, content) => {
     const { chain: other, link: own } = withBuild(reason.split(' ')[1] ?? '', `fs.writeFileSync('dist/index.js', ${content})`)
-    const ended = intoto(['reproduce', '-l', own], other.call)
+    const ended = intoto(['reproduce', '-l', own, '--', 'node', 'build.cjs'], other.call)
     expect(ended.code, ended.out + ended.err).toBe(1)
     expect(ended.out).toMatch(/^E_THRESHOLD dist\/index\.js {2}the same step made other bytes$/m)
     expect(ended.out).toContain(`likely         ${reason}`)
@@ -69,7 +70,7 @@ describe('intoto reproduce', () => {
       'names',
       `const again = __dirname.includes('intoto-reproduce-')\nfs.writeFileSync('dist/index.js', '1')\nfs.writeFileSync(again ? 'dist/part-Bb8kX2qa.js' : 'dist/part-Aa7jW1pz.js', String(again))`,
     )
-    const ended = intoto(['reproduce', '-l', own, '--format', 'json'], other.call)
+    const ended = intoto(['reproduce', '-l', own, '-k', 'in-toto/ci.pub', '--format', 'json'], other.call)
     expect(ended.code).toBe(1)
     const { ok, comparisons } = JSON.parse(ended.out) as {
       ok: boolean
@@ -102,12 +103,14 @@ describe('intoto reproduce', () => {
     const bare = join(folder, 'bare')
     mkdirSync(bare)
     cpSync(join(chain.root, link), join(bare, 'build.link'))
-    const outside = intoto(['reproduce', '-l', 'build.link'], { cwd: bare, env: { GIT_CEILING_DIRECTORIES: folder } })
+    const outside = intoto(['reproduce', '-l', 'build.link', '--', 'true'], { cwd: bare, env: { GIT_CEILING_DIRECTORIES: folder } })
     expect([outside.code, outside.err]).toEqual([2, expect.stringMatching(/^E_CONFIG .*a clean copy of the repository can't be made/)])
     const failing = intoto(['reproduce', '-l', link, '--', 'node', '-e', 'process.exit(3)'], chain.call)
     expect([failing.code, failing.err]).toEqual([1, expect.stringMatching(/^E_NOT_RECORDED .*node ended with exit code 3/m)])
-    const same = intoto(['reproduce', '-l', link, '--signing-key', '../keys/ci'], chain.call)
+    const same = intoto(['reproduce', '-l', link, '-k', 'in-toto/ci.pub', '--signing-key', '../keys/ci'], chain.call)
     expect([same.code, same.err]).toEqual([2, expect.stringContaining('this key has signed the first link')])
+    const anybody = intoto(['reproduce', '-l', link], chain.call)
+    expect([anybody.code, anybody.err]).toEqual([2, expect.stringContaining('nobody is trusted to name the command')])
     const absent = intoto(['reproduce', '-l', 'none.link'], chain.call)
     expect(absent.code).toBe(2)
   })
@@ -132,13 +135,16 @@ describe('two builders under a layout', () => {
     const one = intoto(verify, chain.call)
     expect([one.code, one.out]).toEqual([1, expect.stringContaining('E_MISSING_STEP build')])
 
-    mustRun(['reproduce', '-l', link, '--signing-key', '../keys/alice'], chain.call)
+    mustRun(['reproduce', '-l', link, '-k', 'in-toto/ci.pub', '--signing-key', '../keys/alice'], chain.call)
     const both = intoto(verify, chain.call)
     expect(both.code, both.out + both.err).toBe(0)
     expect(both.out).toContain('2/2 signatures')
 
     const other = withBuild('unstable', `fs.writeFileSync('dist/index.js', String(process.hrtime.bigint()))`)
-    const again = intoto(['reproduce', '-l', other.link, '--signing-key', '../keys/alice', '-d', 'in-toto'], other.chain.call)
+    const again = intoto(
+      ['reproduce', '-l', other.link, '-k', 'in-toto/ci.pub', '--signing-key', '../keys/alice', '-d', 'in-toto'],
+      other.chain.call,
+    )
     expect(again.code).toBe(1)
     expect(existsSync(join(other.chain.root, linkIn(other.chain, 'in-toto')))).toBe(true)
     mustRun(['record', 'source', '--signing-key', '../keys/alice'], other.chain.call)

@@ -106,7 +106,7 @@ describeWithPeers('the npm preset', () => {
     const ask = (): Promise<boolean[]> => verdicts(tested, { layout: 'twice.layout' })
     expect(await ask()).toEqual([false, false, false])
     const [first = ''] = readdirSync(join(root, 'dist')).filter((name) => name.endsWith('.link'))
-    mustRun(['reproduce', '-l', join('dist', first), '--signing-key', '../keys/alice', '-d', 'in-toto'], call)
+    mustRun(['reproduce', '-l', join('dist', first), '-k', 'in-toto/ci.pub', '--signing-key', '../keys/alice', '-d', 'in-toto'], call)
     expect(await ask()).toEqual([true, true, true])
     const [second = ''] = readdirSync(join(root, 'in-toto')).filter((name) => name.startsWith('build.'))
     rmSync(join(root, 'in-toto', second))

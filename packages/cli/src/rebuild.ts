@@ -56,7 +56,7 @@ export async function rebuild(first: Link, o: RebuildOptions): Promise<Rebuilt> 
   const places = [...new Set([root, copy])]
   if (o.prepare === undefined) for (const at of places) copyModules(join(top, at.slice(copy.length)), at)
   const env = withoutSecrets({
-    ...process.env,
+    ...plainEnvironment(),
     PATH: [...places.map((at) => join(at, 'node_modules/.bin')), process.env['PATH']].join(delimiter),
   })
   if (o.prepare !== undefined) await carryOut(o.prepare, { cwd: root, env })
@@ -77,6 +77,12 @@ function place(): { top: string; prefix: string } {
   return { top: git(['rev-parse', '--show-toplevel']), prefix: git(['rev-parse', '--show-prefix']) }
 }
 
+/** Without our keys, and without what git tells its hooks: those variables would lead every git in the copy back to the repository here. */
+function plainEnvironment(): NodeJS.ProcessEnv {
+  const places = /^GIT_(?:DIR|WORK_TREE|INDEX_FILE|PREFIX|COMMON_DIR|OBJECT_DIRECTORY)$/
+  return Object.fromEntries(Object.entries(withoutSecrets()).filter(([name]) => !places.test(name)))
+}
+
 /** The commit that a recorder wrote down: `intoto record source` under `git`, the plugin under `source`. */
 function commitOf({ byproducts }: Link): string | undefined {
   for (const name of ['source', 'git']) {
@@ -89,7 +95,7 @@ function commitOf({ byproducts }: Link): string | undefined {
 
 /** @throws InTotoError E_CONFIG */
 function git(args: readonly string[]): string {
-  const { status, stdout, stderr, error } = spawnSync('git', args, { encoding: 'utf8', env: withoutSecrets() })
+  const { status, stdout, stderr, error } = spawnSync('git', args, { encoding: 'utf8', env: plainEnvironment() })
   if (status === 0) return stdout.replace(/\r?\n$/, '')
   const reason = error === undefined ? (stderr.trim().split('\n')[0] ?? '') : 'git is not installed'
   throw new InTotoError({

@@ -56,10 +56,10 @@ export const reproduce: CommandFile = {
   usage: '-l LINK [--against LINK…] [-k KEY…] [--prepare COMMAND] [--signing-key REF] [-- COMMAND…]',
   summary: 'Carries out a step again, or takes the links of other builders, and says which products differ, and why that may be.',
   examples: [
-    ['intoto reproduce -l dist/build.4f3c9a1b.link', 'once more, in a clean copy of this repository'],
-    ['intoto reproduce -l dist/build.4f3c9a1b.link --prepare "npm ci"', 'with packages that are installed anew'],
+    ['intoto reproduce -l dist/build.4f3c9a1b.link -k ci.pub', 'once more, in a clean copy of this repository'],
+    ['intoto reproduce -l dist/build.4f3c9a1b.link -k ci.pub --prepare "npm ci"', 'with packages that are installed anew'],
     ['intoto reproduce -l build.4f3c9a1b.link --against build.c0ffee12.link -k ci.pub ci2.pub', 'two builders, nothing is run'],
-    ['intoto reproduce -l build.4f3c9a1b.link --signing-key ~/keys/second', 'and sign what came out, as the second builder'],
+    ['intoto reproduce -l build.4f3c9a1b.link -k ci.pub --signing-key ~/keys/second', 'and sign what came out, as the second builder'],
   ],
   declare(command) {
     command
@@ -79,6 +79,7 @@ export const reproduce: CommandFile = {
     const metadata = readLink(flags.link)
     await checkSigner(metadata, flags.link, keys)
     const first: Found = { link: metadata.payload, from: flags.link, root: '.' }
+    if (flags.against === undefined && keys.length === 0 && call.args.length === 0) throw unnamed(first)
     const others =
       flags.against === undefined
         ? [await again(metadata, { flags, command: call.args, terminal: call.terminal })]
@@ -92,6 +93,15 @@ export const reproduce: CommandFile = {
     else call.terminal.print(textOf(first, { ok, results, terminal: call.terminal, unsigned: keys.length === 0 }))
     return ok ? exitCodes.ok : exitCodes.refused
   },
+}
+
+/** A link is anybody's file: what it says is run only when somebody who is trusted says it. */
+function unnamed({ link }: Found): InTotoError {
+  const command = link.command.length === 0 ? 'COMMAND' : commandLine(link.command)
+  return misuse(`reproduce: no key was given, so nobody is trusted to name the command of "${escape(link.name)}"`, [
+    '-k KEY.pub of whoever signed the link',
+    `give the command: -- ${command}`,
+  ])
 }
 
 function readLink(path: string): Metadata<Link> {
