@@ -92,6 +92,18 @@ describe('as text', () => {
     expect(reportPage(structuredClone(report), context)).toBe(reportPage(report, context))
   })
 
+  test('says what was not looked at: a product behind links that do not hold, warnings behind a yes', async () => {
+    const sample = await makeSample()
+    const links = Object.fromEntries(Object.entries(sample.links).filter(([name]) => !name.startsWith('test.')))
+    const missing = await judgeSample(sample, links)
+    expect(reportPage(missing, context)).toContain('not compared, since the links do not hold')
+    expect(reportPage(missing, context)).toContain('1 problem. 1 step fails, 4 not checked to the end.')
+    const report = await judgeSample(sample)
+    const warned = { ...report, problems: [{ code: 'E_RULE', severity: 'warning', message: 'source: loose', fix: [] } as Problem] }
+    expect(reportPage(warned, context)).toContain('1 warning, see below.')
+    expect(reportPage(report, context)).not.toMatch(/not compared, since|see below/)
+  })
+
   test('nothing is loaded from anywhere, nothing of a link but names and digests travels', async () => {
     const report = await judgeSample(await makeSample())
     for (const link of report.chain ?? []) Object.assign(link, { byproducts: { stdout: 'by-product' }, environment: { TOKEN: 'canary' } })

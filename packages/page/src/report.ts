@@ -122,7 +122,8 @@ function leadOf(report: Report): string {
         ? 'No file on disk was looked at: links were compared with links.'
         : `${count(product.matched, 'file')} of ${product.path === '' ? 'the project' : product.path} ${product.matched === 1 ? 'is' : 'are'} as a link says.`
     const partial = report.partial === undefined ? '' : ' Later steps and inspections were not looked at.'
-    return `${parts.join(' and ')}, as the layout wants ${report.steps.length === 1 && report.inspections.length === 0 ? 'it' : 'them'}. ${looked}${partial}`
+    const warnings = report.problems.length === 0 ? '' : ` ${title(tally(report.problems))}, see below.`
+    return `${parts.join(' and ')}, as the layout wants ${report.steps.length === 1 && report.inspections.length === 0 ? 'it' : 'them'}. ${looked}${partial}${warnings}`
   }
   const found = tally(report.problems)
   const all = [...report.steps, ...report.inspections]
@@ -146,6 +147,7 @@ function factsOf(report: Report, context: PageContext): Markup[] {
   const differing =
     product && (['added', 'missing', 'changed'] as const).filter((kind) => product[kind] > 0).map((kind) => `${product[kind]} ${kind}`)
   const judged = context.products.length > 0 ? list(context.products) : 'links only'
+  const isOpen = context.products.length > 0 && product === undefined
   return [
     row('Layout', html`<code>${layout.file ?? 'layout'}</code>`),
     row(
@@ -155,7 +157,7 @@ function factsOf(report: Report, context: PageContext): Markup[] {
     row('Expires', html`${expiry(report)}${layout.expires !== undefined && html` <span class="quiet">${moment(layout.expires)}</span>`}`),
     row(
       'Judged',
-      html`${judged}${differing !== undefined && differing.length > 0 && html` <strong class="bad">${differing.join(', ')}</strong>`}`,
+      html`${judged}${isOpen && html` <span class="quiet">not compared, since the links do not hold</span>`}${differing !== undefined && differing.length > 0 && html` <strong class="bad">${differing.join(', ')}</strong>`}`,
     ),
     ...(context.folders.length > 0 ? [row('Links from', list(context.folders))] : []),
     row('As of', html`<time datetime="${report.time}">${moment(report.time)}</time>`),
