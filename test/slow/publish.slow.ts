@@ -141,3 +141,30 @@ describe.skipIf(!installed).each(clients)('%s', (which) => {
     expect(again.status, 'a version is published once').not.toBe(0)
   }, 180_000)
 })
+
+describe.skipIf(!installed).each(clients.filter((which) => which.startsWith('npm')))('the hook in %s publish', (which) => {
+  test('signs what is uploaded, and stops what does not follow the layout', async () => {
+    const at = join(folder, `hook-${which}`)
+    mkdirSync(at)
+    const name = `hook-${which}`
+    const { root } = makeChain(at, 'test', { manifest: { name }, layout: ['--tarball', `${name}-1.0.0.tgz`] })
+    writeFileSync(join(root, '.npmrc'), settings.npm)
+    const env = bareEnvironment({ PATH: pathOf(which), npm_config_cache: join(folder, 'cache') })
+    const publish = () => spawnSync('npm', ['publish'], { cwd: root, env, encoding: 'utf8' })
+    const good = readFileSync(join(root, 'dist/index.js'))
+    writeFileSync(join(root, 'dist/index.js'), 'evil')
+    const refused = publish()
+    expect([refused.status === 0, refused.stderr]).toEqual([false, expect.stringMatching(/E_TAMPER .*dist\/index\.js/)])
+    expect(await served(name)).toBeUndefined()
+
+    writeFileSync(join(root, 'dist/index.js'), good)
+    const done = publish()
+    expect(done.status, done.stderr).toBe(0)
+    const [file = ''] = readdirSync(join(root, 'in-toto')).filter((path) => path.startsWith('package.'))
+    const { products } = decodeMetadata(readFileSync(join(root, 'in-toto', file))).payload as Link
+    const sha256 = createHash('sha256')
+      .update((await served(name)) ?? '')
+      .digest('hex')
+    expect(products[`${name}-1.0.0.tgz`]).toEqual({ sha256 })
+  }, 180_000)
+})

@@ -35,7 +35,7 @@ let server: ChildProcess | undefined
 afterAll(() => {
   server?.kill()
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
-})
+}, 120_000)
 
 /** verdaccio 6.8 asks for a tag of node-fetch that registries do not always have: its release is named. */
 function install(): boolean {
