@@ -254,6 +254,17 @@ describe('learning', () => {
     expect(codesOf(await judged(layout, links))).toContain('E_TAMPER')
   })
 
+  it('allows what the build made for itself: in the next one it is there already', () => {
+    const { source, build } = round()
+    const byproducts = { generated: { '.astro/types.d.ts': { sha256: 'ab' } } }
+    const { layout } = learnLayout([observed({ source: source!, build: { ...build!, byproducts } })], options)
+    expect(texts(stepOf(layout, 'build').expected_materials).slice(2, -1)).toEqual([
+      'MATCH * WITH PRODUCTS FROM source',
+      'ALLOW .astro/*',
+      'ALLOW node_modules/*',
+    ])
+  })
+
   it('tells what is made from what is changed and from what is passed on', async () => {
     const links = {
       banner: {

@@ -56,6 +56,14 @@ describe('the threshold', () => {
     expect((await verdict({ layout: two, links: [await linkFile(alice, link), await linkFile(bob, second)] })).ok).toBe(true)
   })
 
+  it('says that equal digests are too weak to agree by', async () => {
+    const weak = createLink({ name: 'build', products: { a: { md5: 'd41d8cd98f00b204e9800998ecf8427e' } } })
+    const [problem] = errorsOf(await verdict({ layout: two, links: [await linkFile(alice, weak), await linkFile(bob, weak)] }))
+    expect(problem).toMatchObject({ code: 'E_THRESHOLD', file: 'a', fix: ['let both record with SHA-256'] })
+    expect(problem!.message).toContain('list no digest that could show that they agree')
+    expect(problem!.expected!.text).toBe(problem!.actual!.text)
+  })
+
   it('counts one key once, under two ids as well', async () => {
     const ids = [keyidFor(alice.key, 'python'), keyidFor(alice.key, 'go')]
     const keys = Object.fromEntries(ids.map((keyid) => [keyid, { ...toLayoutKey(alice.key), keyid }]))

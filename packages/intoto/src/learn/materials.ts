@@ -3,7 +3,7 @@
  * learned, with the steps that stand before. A rule is only made where it held in every run.
  */
 import { equalDigests, type Artifacts } from '../model/artifact.ts'
-import { isLinkFileName } from '../model/link.ts'
+import { isLinkFileName, type Link } from '../model/link.ts'
 import { formatRule, type ArtifactRule, type MatchRule } from '../model/rule.ts'
 import { isExact, masked } from './naming.ts'
 import { bounded, entries, isSource, modules, nearest, productPatterns, requires, type LearnedRules } from './products.ts'
@@ -47,10 +47,20 @@ export function materialRules(step: SeenStep, before: Before): LearnedRules {
     for (const name of covered) left.delete(name)
     if (covered.length > 0) rules.push({ kind: 'MATCH', pattern: '*', artifacts: 'MATERIALS', step: provider.name })
   }
-  rules.push(...allowed(names, left, before))
+  const made = seen.flatMap(generated).filter((name) => !names.includes(name))
+  rules.push(...allowed([...names, ...made], new Set([...left, ...made]), before))
   const first =
     required.size > 0 ? [...required] : names.filter((name) => seen.every(({ materials }) => Object.hasOwn(materials, name))).slice(0, 1)
   return { rules: [...requires(nearest(first)), ...rules.map(formatRule), 'DISALLOW *'], notes: [] }
+}
+
+/**
+ * Files that the build made and then used itself, as the plugin writes them into the byproducts: where they lie still when the next build begins, they
+ * are materials.
+ */
+function generated({ byproducts }: Link): string[] {
+  const value = byproducts['generated']
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.keys(value) : []
 }
 
 interface Provision {

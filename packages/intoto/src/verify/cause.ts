@@ -86,7 +86,8 @@ function explainTamper(failure: RuleFailure, context: CauseContext): Omit<Proble
       ...(cause === undefined ? {} : { cause }),
       fix: [
         `carry out "${rule.step}" and "${item.name}" again, with nothing in between`,
-        'if the change is meant, make it a step of its own in the layout; npx intoto explain FILE -k OWNER.pub shows the way of a file',
+        'if the change is meant, make it a step of its own: npx intoto run -n NAME, then npx intoto layout learn --add-step NAME',
+        'npx intoto explain FILE -k OWNER.pub shows the way of a file',
       ],
     }
   }

@@ -90,12 +90,25 @@ function disagreement(run: Run, { first, other, side }: Pair): ProblemInit | und
       from: file,
     }
   }
+  const sides = { expected: tell(first, other.link!), actual: tell(other, first.link!) }
+  const who = `${whoText(run.who(first.keyid))} and ${whoText(run.who(other.keyid))}`
+  const about = `this ${side.slice(0, -1)}${more(names.length - 1)}`
+  // The same digests, and still no agreement: none of them is strong enough to tie two files together.
+  if (sides.expected.text === sides.actual.text) {
+    return {
+      code: 'E_THRESHOLD',
+      file: name,
+      message: `${shown(name)}: ${who} list no digest that could show that they agree about ${about}`,
+      ...sides,
+      cause: 'their digests are equal and weak: whoever can forge MD5 or SHA-1 makes two files of them',
+      fix: 'let both record with SHA-256',
+    }
+  }
   return {
     code: 'E_THRESHOLD',
     file: name,
-    message: `${shown(name)}: ${whoText(run.who(first.keyid))} and ${whoText(run.who(other.keyid))} disagree about this ${side.slice(0, -1)}${more(names.length - 1)}`,
-    expected: tell(first, other.link!),
-    actual: tell(other, first.link!),
+    message: `${shown(name)}: ${who} disagree about ${about}`,
+    ...sides,
     cause: 'they did not work on the same files, or the step does not give the same result twice',
     fix: 'let both carry out the step on the same sources; delete a link that is out of date',
   }
