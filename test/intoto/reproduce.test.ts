@@ -5,6 +5,7 @@ import {
   createLink,
   devguardLayout,
   explainDiscrepancy,
+  importKey,
   keyidFor,
   keyids,
   linkFileName,
@@ -123,7 +124,17 @@ describe('reproducibleLayout', () => {
   })
 })
 
+/** Loaded by in-toto-golang 0.11.0 as DevGuard loads it: label `ecdsa-sha2-nistp521`, hash algorithms `sha256`. */
+const vector = {
+  pem: '-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEWsn98TUb3iCwn6NkpDcrg+bAaC1/\naujNejO+xIE6YDInwQl5xz/CLssREtWq9YjBZvzRXoSi2z0CAk9bFtmgTw==\n-----END PUBLIC KEY-----\n',
+  keyid: '76b5f7fdd0f3643990ddd4b5b47c04c03ede77acc5fc0b9749caa6a13b2fe959',
+}
+
 describe('devguardLayout', () => {
+  it('computes key ids as in-toto-golang does for DevGuard', async () => {
+    expect(keyidFor(await importKey(vector.pem), 'devguard')).toBe(vector.keyid)
+  })
+
   it('has the steps, rules and key ids of DevGuard', async () => {
     const { key } = await person('ecdsa')
     const layout = devguardLayout({ functionaries: { carol: key }, expires, commands: { build: ['make'] } })
