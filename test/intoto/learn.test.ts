@@ -163,6 +163,15 @@ describe('a learned layout', () => {
     expect(codesOf(await judged(layout, links))).toContain(code)
   })
 
+  it('tells a file once that two of its rules refuse, and both rules as failed', async () => {
+    const links = round()
+    links['package']!.materials['dist/evil.js'] = 'evil'
+    const report = await judged(layout, links)
+    expect(errorsOf(report).map(({ file, rule }) => [file, rule?.text])).toEqual([['dist/evil.js', 'DISALLOW dist/*']])
+    const failed = report.steps.flatMap(({ rules }) => rules.filter(({ ok }) => !ok).map(({ text }) => text))
+    expect(failed).toEqual(['DISALLOW dist/*', 'DISALLOW *'])
+  })
+
   it('refuses another key', async () => {
     expect(codesOf(await judged(layout, round(), { ...makers, build: 'dev' }))).toContain('E_ACTOR')
   })

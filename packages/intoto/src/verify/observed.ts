@@ -95,11 +95,9 @@ function commands(step: Step, own: readonly ObservedFile[]): ProblemInit[] {
 function refused(step: Step, chain: Chain): ProblemInit[] {
   return (['expected_materials', 'expected_products'] as const).flatMap((list) => {
     const { reports, failures } = applyRules(step, list, chain, false)
-    // A file that two DISALLOW rules of a list hit is one problem.
-    const once = failures.filter(({ artifact }, i) => failures.findIndex((other) => other.artifact === artifact) === i)
     const idle = reports.filter(({ text, consumed }) => consumed === 0 && !/^(?:REQUIRE|DISALLOW) /.test(text))
     return [
-      ...once.map((failure) => explainFailure(failure, { chain })),
+      ...failures.map((failure) => explainFailure(failure, { chain })),
       ...idle.map(({ index, text }): ProblemInit => ({
         code: 'E_RULE',
         severity: 'warning',

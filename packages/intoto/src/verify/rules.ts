@@ -64,15 +64,22 @@ export function applyRules(item: RuledItem, list: RuleList, chain: Chain, trace:
   const queue = new ArtifactQueue(own)
   const rules = item[list].map((tokens) => parseRule(tokens))
   const outcome: RulesOutcome = { reports: [], failures: [] }
+  // What one DISALLOW has hit stays in the queue for the next one; it is one failure.
+  const told = new Set<string>()
   rules.forEach((rule, index) => {
     const names: string[] = []
     const hits: string[] = []
     let hitCount = 0
+    let isHit = false
     const take = taker(rule, { own, materials, products, other: rule.kind === 'MATCH' ? destinationSide(rule, chain) : undefined })
     const consumed = visit(rule, queue, (i) => {
       if (rule.kind === 'DISALLOW') {
+        isHit = true
+        const name = own.name(i)
+        if (told.has(name)) return false
+        told.add(name)
         hitCount++
-        if (hits.length < mostNamed) hits.push(own.name(i))
+        if (hits.length < mostNamed) hits.push(name)
         return false
       }
       const taken = take(i)
@@ -81,7 +88,7 @@ export function applyRules(item: RuledItem, list: RuleList, chain: Chain, trace:
     })
     if (rule.kind === 'REQUIRE' && !queue.has(rule.name)) hits.push(rule.name)
     const text = formatRule(rule)
-    outcome.reports.push({ list, index, text, ok: hits.length === 0, consumed, ...(trace ? { names } : {}) })
+    outcome.reports.push({ list, index, text, ok: !isHit && hits.length === 0, consumed, ...(trace ? { names } : {}) })
     const ref: RuleRef = { text, step: item.name, list, index }
     hits.forEach((artifact, i) => {
       const more = i === hits.length - 1 ? Math.max(0, hitCount - hits.length) : 0
