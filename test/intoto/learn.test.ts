@@ -199,6 +199,8 @@ describe('names', () => {
     ['_astro/page.DeAdBEEf.css', '_astro/page.????????.css'],
     ['dist/app.e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855.js', 'dist/app.*.js'],
     ['dist/lib-1.2.3-beta.1.tgz', 'dist/lib-*.tgz'],
+    ['dist/assets/index-CAUvuim5.js', 'dist/assets/index-????????.js'],
+    ['dist/assets/index-aB-qzuwm.js', 'dist/assets/index-????????.js'],
     ['dist/index.d.ts', 'dist/index.d.ts'],
     ['dist/user-settings.js', 'dist/user-settings.js'],
     ['dist/use-darkMode.js', 'dist/use-darkMode.js'],
@@ -221,6 +223,29 @@ describe('names', () => {
   it('what two runs call differently varies, even where it looks like a word', () => {
     expect(created([['dist/app-settings.js'], ['dist/app-profiles.js']])).toEqual(['dist/app-????????.js'])
     expect(created([['dist/a.js'], ['dist/a.js', 'dist/b.js']])).toEqual(['dist/a.js', 'dist/b.js'])
+  })
+
+  it('a hash that looks like a word is known by its neighbours', () => {
+    const names = [
+      'dist/index.html',
+      'dist/user-settings.js',
+      'dist/assets/a-B1sBUHKb.js',
+      'dist/assets/b-Settings.js',
+      'dist/assets/c.css',
+    ]
+    expect(created([names])).toEqual([
+      'dist/assets/a-????????.js',
+      'dist/assets/b-????????.js',
+      'dist/assets/c.css',
+      'dist/index.html',
+      'dist/user-settings.js',
+    ])
+    expect(created([['_app/chunks/B1sBUHKb.js', '_app/chunks/Settings.js', '_app/chunks/main.js']])).toEqual([
+      '_app/chunks/????????.js',
+      '_app/chunks/main.js',
+    ])
+    const copied = { 'public/b-Settings.js': 'made dist/assets/b-Settings.js' }
+    expect(created([names], copied)).toContain('dist/assets/b-Settings.js')
   })
 
   it('of too many names in a folder the folder is learned', () => {
@@ -261,6 +286,34 @@ describe('learning', () => {
     expect(errorsOf(await judged(layout, links))).toEqual([])
     links['test']!.materials['src/main.ts'] = 'evil'
     expect(codesOf(await judged(layout, links))).toContain('E_TAMPER')
+  })
+
+  it('never allows what lies above the project as a whole', () => {
+    const materials = {
+      'package.json': '{}',
+      'src/main.ts': 'main',
+      '../../package-lock.json': 'lock',
+      '../../tsconfig.base.json': '{}',
+      '../../node_modules/vue/index.js': 'vue',
+      '../shared/src/a.ts': 'a',
+    }
+    const links = (more: Record<string, string>) =>
+      ({ build: { name: 'build', materials: { ...materials, ...more }, products: { 'dist/a.js': 'a' } } }) as unknown as Round
+    const rules = (more: Record<string, string>): string[] =>
+      texts(stepOf(learnLayout([observed(links(more))], options).layout, 'build').expected_materials)
+    expect(rules({})).toEqual([
+      'REQUIRE ../../package-lock.json',
+      'REQUIRE package.json',
+      'ALLOW ../../node_modules/*',
+      'ALLOW ../../package-lock.json',
+      'ALLOW ../../tsconfig.base.json',
+      'ALLOW ../shared/*',
+      'ALLOW package.json',
+      'ALLOW src/*',
+      'DISALLOW *',
+    ])
+    const many = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`../../file${i}`, 'x']))
+    expect(rules(many)).not.toContain('ALLOW ../../*')
   })
 
   it('allows what the build made for itself: in the next one it is there already', () => {

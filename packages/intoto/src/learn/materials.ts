@@ -86,9 +86,9 @@ function matchRules(covered: readonly string[], provider: SeenStep, o: { left: S
   const match = (pattern: string): MatchRule => ({ kind: 'MATCH', pattern, artifacts: 'PRODUCTS', step: provider.name })
   if (isSource(provider)) return [match('*')]
   const patterns = productPatterns(provider)
-  const folders = [...new Set(covered.filter((name) => name.includes('/')).map(topFolder))].sort()
+  const folders = [...new Set(covered.map(topFolder).filter((folder) => folder !== ''))].sort()
   const files = bounded(
-    covered.filter((name) => !name.includes('/')).map((name) => patterns.get(name) ?? masked(name)),
+    covered.filter((name) => topFolder(name) === '').map((name) => patterns.get(name) ?? masked(name)),
     o.before.mostRules,
   )
   return [
@@ -113,9 +113,9 @@ function stableOf(covered: readonly string[], provider: SeenStep, step: SeenStep
   return covered.filter((name) => !modules.test(name) && isExact(name, patterns.get(name) ?? name) && isThere(name))
 }
 
-/** `dist/`, `../shared/`. */
+/** `dist/`, `../shared/`; none for a file that lies in a folder above. */
 function topFolder(name: string): string {
-  return /^(?:\.\.\/)*[^/]+\//.exec(name)?.[0] ?? ''
+  return /^(?:\.\.\/)*(?!\.\.\/)[^/]+\//.exec(name)?.[0] ?? ''
 }
 
 /** Folders of materials that hold what an earlier step made in another folder, largest first. */
@@ -203,7 +203,7 @@ function allowed(names: readonly string[], left: ReadonlySet<string>, before: Be
   const matched = new Set(names.filter((name) => !left.has(name)).map(topFolder))
   const patterns = rest.map((name) => {
     const folder = topFolder(name)
-    if (modules.test(name) || folder === '' || folder === '../' || matched.has(folder)) return masked(name)
+    if (modules.test(name) || folder === '' || matched.has(folder)) return masked(name)
     return `${masked(folder)}*`
   })
   return [...allowLinks(links, before), ...bounded(patterns, before.mostRules).map((pattern) => ({ kind: 'ALLOW', pattern }) as const)]

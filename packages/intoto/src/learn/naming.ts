@@ -24,6 +24,7 @@ export function generalise({ runs, fixed }: Sightings): Map<string, string> {
   for (const names of runs) {
     for (const name of names) if (!patterns.has(name)) patterns.set(name, fixed.has(name) ? masked(name) : patternOf(name))
   }
+  for (const [name, pattern] of alike(patterns, fixed)) patterns.set(name, pattern)
   for (const [name, pattern] of varying(runs, patterns, fixed)) patterns.set(name, pattern)
   return patterns
 }
@@ -46,6 +47,33 @@ function patternOf(name: string): string {
   const hash = hashOf(stem)
   if (hash === undefined) return masked(name)
   return masked(folder + stem.slice(0, stem.length - hash.length)) + marks(hash.length) + masked(tail)
+}
+
+/**
+ * Names that look like words beside names that hold a hash: a bundler names all files of a folder in one way, and one hash in a hundred looks like a
+ * word.
+ */
+function alike(patterns: ReadonlyMap<string, string>, fixed: ReadonlySet<string>): Map<string, string> {
+  const forms = new Map<string, Set<number>>()
+  const formOf = (folder: string, stem: string, length: number): string =>
+    JSON.stringify([folder, stem.length === length ? '' : stem.at(-1 - length)])
+  for (const [name, pattern] of patterns) {
+    const { folder, base } = split(name)
+    const { stem } = parts(base)
+    const length = isExact(name, pattern) ? undefined : hashOf(stem)?.length
+    if (length !== undefined) forms.set(formOf(folder, stem, length), (forms.get(formOf(folder, stem, length)) ?? new Set()).add(length))
+  }
+  const lengths = new Set([...forms.values()].flatMap((all) => [...all]))
+  const found = new Map<string, string>()
+  for (const [name, pattern] of patterns) {
+    if (!isExact(name, pattern) || fixed.has(name)) continue
+    const { folder, base } = split(name)
+    const { stem, tail } = parts(base)
+    const length = [...lengths].find((one) => stem.length >= one && forms.get(formOf(folder, stem, one))?.has(one) === true)
+    if (length === undefined || !/^[A-Za-z0-9_-]+$/.test(stem.slice(-length))) continue
+    found.set(name, masked(folder + stem.slice(0, stem.length - length)) + marks(length) + masked(tail))
+  }
+  return found
 }
 
 function marks(length: number): string {
@@ -75,10 +103,10 @@ function hashOf(stem: string): string | undefined {
 function looksRandom(text: string): boolean {
   if (!/^[A-Za-z0-9_-]+$/.test(text)) return false
   if (/^[0-9a-f]{16,}$/.test(text)) return true
-  if (/\d/.test(text)) return /[A-Za-z]/.test(text) && !/^[A-Za-z]+\d{1,3}$/.test(text)
+  if (/\d/.test(text)) return /[A-Za-z]/.test(text) && !/^[A-Z]?[a-z]+\d{1,3}$/.test(text)
   if (/^[A-Z]{8}$/.test(text)) return true
   const turns = text.match(/[a-z][A-Z]/g)?.length ?? 0
-  return turns >= 2 || (/[A-Z]{2}/.test(text) && /[a-z]/.test(text))
+  return turns >= 2 || (/[A-Z]{2}|[-_]/.test(text) && /[A-Z]/.test(text) && /[a-z]/.test(text))
 }
 
 /** Names that are not there in every run and have a twin in another one that differs only behind the last separator. */

@@ -105,15 +105,13 @@ export function nearest(names: readonly string[]): string[] {
 /** Patterns, and of too many those of one folder as one: first of the folder that they lie in, then of the first folder of their path. */
 export function bounded(patterns: readonly string[], most: number): string[] {
   const always = [...new Set(patterns.map((pattern) => modules.exec(pattern)?.[0].concat('*') ?? pattern))]
-  const folders = [
-    (name: string): string => name.replace(/[^/]*$/, '*'),
-    (name: string): string => name.replace(/^((?:\.\.\/)*[^/]+\/).*$/s, '$1*'),
-  ]
-  const found = folders.reduce(
-    (now, folder) => (now.length <= most ? now : [...new Set(now.map((one) => (one.includes('/') ? folder(one) : one)))]),
-    always,
-  )
-  return found.sort()
+  const folders = [/^.*\//s, /^(?:\.\.\/)*(?!\.\.\/)[^/]+\//]
+  const shorter = (one: string, folder: RegExp): string => {
+    const found = folder.exec(one)?.[0]
+    // The folders above the project are never allowed as a whole.
+    return found === undefined || /^(?:\.\.\/)+$/.test(found) ? one : `${found}*`
+  }
+  return folders.reduce((now, folder) => (now.length <= most ? now : [...new Set(now.map((one) => shorter(one, folder)))]), always).sort()
 }
 
 function told(step: string, patterns: ReadonlyMap<string, string>): string[] {
