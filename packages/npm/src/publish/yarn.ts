@@ -18,33 +18,31 @@ export function isBerry(client: Client | undefined): client is Client {
 /** Registry and token as `yarn npm publish` takes them: a scope's own settings, then those of its registry, then the general ones. */
 export async function yarnSettings(o: { folder: string; env: NodeJS.ProcessEnv; name: string; client: Client }): Promise<YarnSettings> {
   const scope = /^@([^/]+)\//.exec(o.name)?.[1]
-  const setting = async (path: string): Promise<string | undefined> => {
-    const words = [...o.client.start, 'config', 'get', path, '--no-redacted', '--json']
+  const setting = async (name: string): Promise<unknown> => {
+    const words = [...o.client.start, 'config', 'get', name, '--no-redacted', '--json']
     const { code, stdout } = await runClient(words, { cwd: o.folder, env: o.env, keep: true })
-    return code === 0 ? textOf(stdout) : undefined
+    return code === 0 ? valueOf(stdout) : undefined
   }
-  const first = async (paths: readonly string[]): Promise<string | undefined> => {
-    for (const path of paths) {
-      const value = await setting(path)
-      if (value !== undefined) return value
-    }
-    return undefined
-  }
-  const own = scope === undefined ? [] : [`npmScopes[${JSON.stringify(scope)}]`]
-  const registry = await first([
-    ...own.flatMap((at) => [`${at}.npmPublishRegistry`, `${at}.npmRegistryServer`]),
-    'npmPublishRegistry',
-    'npmRegistryServer',
-  ])
-  const bare = registry?.replace(/\/+$/, '')
-  const places = [
-    ...own,
-    ...(bare === undefined ? [] : [bare, bare.replace(/^https?:/, '')].map((url) => `npmRegistries[${JSON.stringify(url)}]`)),
-  ]
-  const token = await first([...places.map((at) => `${at}.npmAuthToken`), 'npmAuthToken'])
-  const ident = token === undefined ? await first([...places.map((at) => `${at}.npmAuthIdent`), 'npmAuthIdent']) : undefined
-  const authorization = token === undefined ? (ident === undefined ? undefined : `Basic ${identOf(ident)}`) : `Bearer ${token}`
-  return { ...(registry === undefined ? {} : { registry }), ...(authorization === undefined ? {} : { authorization }) }
+  const own = scope === undefined ? undefined : memberOf(await setting('npmScopes'), scope)
+  const registry =
+    textOf(memberOf(own, 'npmPublishRegistry')) ?? textOf(await setting('npmPublishRegistry')) ?? textOf(await setting('npmRegistryServer'))
+  if (registry === undefined) return {}
+  const registries = authorizationIn(own) === undefined ? await setting('npmRegistries') : undefined
+  const bare = registry.replace(/\/+$/, '')
+  const places = [own, ...[bare, bare.replace(/^https?:/, '')].map((url) => memberOf(registries, url))]
+  const found = places.map(authorizationIn).find((text) => text !== undefined)
+  if (found !== undefined) return { registry, authorization: found }
+  const general = { npmAuthToken: await setting('npmAuthToken'), npmAuthIdent: await setting('npmAuthIdent') }
+  const authorization = authorizationIn(general)
+  return authorization === undefined ? { registry } : { registry, authorization }
+}
+
+/** Value of the header that such settings make. */
+function authorizationIn(settings: unknown): string | undefined {
+  const token = textOf(memberOf(settings, 'npmAuthToken'))
+  if (token !== undefined) return `Bearer ${token}`
+  const ident = textOf(memberOf(settings, 'npmAuthIdent'))
+  return ident === undefined ? undefined : `Basic ${identOf(ident)}`
 }
 
 /** `name:password`, or that in base64, as Yarn takes both. */
@@ -52,11 +50,20 @@ function identOf(ident: string): string {
   return ident.includes(':') ? Buffer.from(ident).toString('base64') : ident
 }
 
-function textOf(stdout: string): string | undefined {
+function valueOf(stdout: string): unknown {
   try {
-    const value: unknown = JSON.parse(stdout)
-    return typeof value === 'string' && value !== '' ? value : undefined
+    return JSON.parse(stdout)
   } catch {
     return undefined
   }
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as { [name: string]: unknown })[name]
+    : undefined
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
 }
