@@ -4,8 +4,9 @@
  */
 import type { ProblemInit } from '../errors.ts'
 import { isKnownKeytype, keyMaterial } from '../keys/key.ts'
-import { equalDigests, type Artifacts } from '../model/artifact.ts'
 import { linkFileName, type Link } from '../model/link.ts'
+import { sideOf } from '../model/side.ts'
+import type { ArtifactTable } from '../model/table.ts'
 import { describeStrays } from './actor.ts'
 import { linkReport } from './candidate.ts'
 import type { Candidate, Run, StepRun } from './run.ts'
@@ -79,7 +80,7 @@ interface Pair {
 }
 
 function disagreement(run: Run, { first, other, side }: Pair): ProblemInit | undefined {
-  const names = differing(first.link![side], other.link![side])
+  const names = differing(sideOf(first.link!, side), sideOf(other.link!, side))
   const [name] = names
   if (name === undefined) return undefined
   const tell = ({ link, keyid, file }: { link?: Link; keyid: string; file: string }, against: Link) => {
@@ -114,8 +115,16 @@ function disagreement(run: Run, { first, other, side }: Pair): ProblemInit | und
   }
 }
 
-/** Names that only one has, or with digests that do not tie them together. */
-function differing(a: Artifacts, b: Artifacts): string[] {
-  const names = Object.keys(a).filter((name) => !Object.hasOwn(b, name) || !equalDigests(a[name]!, b[name]!))
-  return [...names, ...Object.keys(b).filter((name) => !Object.hasOwn(a, name))].sort()
+/** Names that only one has, or with digests that do not tie them together; both tables are in order. */
+function differing(a: ArtifactTable, b: ArtifactTable): string[] {
+  const names: string[] = []
+  let [i, j] = [0, 0]
+  while (i < a.size || j < b.size) {
+    const order = i === a.size ? 1 : j === b.size ? -1 : a.compare(i, b.bytes, b.start(j), b.end(j))
+    if (order !== 0) names.push(order < 0 ? a.name(i) : b.name(j))
+    else if (!a.isEqual(i, b, j)) names.push(a.name(i))
+    if (order <= 0) i++
+    if (order >= 0) j++
+  }
+  return names
 }
