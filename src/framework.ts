@@ -105,9 +105,12 @@ function newKitBuild({ outDir, files, adapter }: Kit, root: string): KitBuild {
   const frame: Frame = {
     name: 'sveltekit',
     version: packageVersion('@sveltejs/kit', root),
-    folders: () => [...folders, ...[...emptied].filter((path) => !isOwn(path) && existsSync(path))],
+    folders: () => [...folders, ...[...emptied].filter((path) => !isOwn(path))].filter((path) => existsSync(path)),
     generated: () => [outDir],
-    files: () => [files.appTemplate, files.errorTemplate, ...mappedSources(frame.folders()), ...copied].filter((path) => !isOwn(path)),
+    files: () =>
+      [files.appTemplate, files.errorTemplate, ...mappedSources(frame.folders()), ...copied]
+        .map((path) => resolve(root, path))
+        .filter((path) => !isOwn(path)),
     tells: adapter !== undefined,
   }
   return { frame, folders, emptied, copied, ended: false }
