@@ -77,7 +77,14 @@ describeWithPeers('the npm preset', () => {
     async (client) => {
       const root = join(folder, client === 'npm' ? 'with-npm' : client, 'lib')
       for (const part of ['lib', 'keys']) cpSync(join(folder, 'npm', part), join(root, '..', part), { recursive: true })
-      const env = { PATH: path, HOME: folder, YARN_ENABLE_TELEMETRY: '0', YARN_ENABLE_NETWORK: '0', YARN_IGNORE_PATH: '1' }
+      const env = {
+        PATH: path,
+        HOME: folder,
+        YARN_ENABLE_TELEMETRY: '0',
+        YARN_ENABLE_NETWORK: '0',
+        YARN_IGNORE_PATH: '1',
+        YARN_ENABLE_IMMUTABLE_INSTALLS: '0',
+      }
       const call = { cwd: root, env }
       const chain = { root, keys: join(root, '..', 'keys'), call }
       if (client === 'yarn') {

@@ -146,7 +146,7 @@ describe('the strict reader', () => {
   })
 
   it('counts values, members and bytes before it builds anything', async () => {
-    expect(defaultLimits).toMatchObject({ fileBytes: 268_435_456, values: 2_000_000, artifacts: 250_000, signatures: 1_000, steps: 1_000 })
+    expect(defaultLimits).toMatchObject({ fileBytes: 134_217_728, values: 2_000_000, artifacts: 250_000, signatures: 1_000, steps: 1_000 })
     const limits = { values: 5, artifacts: 3, fileBytes: 40 }
     parseJson(utf8('[1,[],{"a":2}]'), { limits })
     expect(await refusal('E_FORMAT', () => parseJson(utf8('[[1],[2],[3]]'), { limits }))).toMatch(/limit of 5 \(values\)/)

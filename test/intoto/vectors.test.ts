@@ -96,7 +96,7 @@ describe('the DSSE protocol’s own vector', () => {
 
   it('has a signature r‖s, which in in-toto is DER', async () => {
     const key = await importKey(pem)
-    expect(keyids(key)).toHaveLength(4)
+    expect(new Set(keyids(key)).size).toBe(5)
     const raw = Buffer.from('A3JqsQGtVsJ2O2xqrI5IcnXip5GToJ3F+FnZ+O88SjtR6rDAajabZKciJTfUiHqJPcIAriEGAHTVeCUjW2JIZA==', 'base64')
     const { ecdsaToDer } = await import('../../packages/intoto/src/encoding/der.ts')
     expect(await verifySignature(key, encoded, ecdsaToDer(raw))).toBe(true)

@@ -24,7 +24,7 @@ export interface Limits {
 
 /** Far above what honest metadata needs, far below what harms a small machine. */
 export const defaultLimits: Readonly<Limits> = {
-  fileBytes: 256 * 1024 * 1024,
+  fileBytes: 128 * 1024 * 1024,
   depth: 512,
   values: 2_000_000,
   artifacts: 250_000,

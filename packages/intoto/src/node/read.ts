@@ -3,18 +3,19 @@
  * are used; anything that is not a regular file, or is too large, is refused before a byte is read. It never waits for a FIFO or a device.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
+import { defaultLimits } from '../encoding/limits.ts'
 import { InTotoError } from '../errors.ts'
 import { fault, patiently, printable } from './fault.ts'
 
 /** What may be asked of a read. */
 export interface ReadOptions {
-  /** Largest size in bytes; 256 MiB unless given. */
+  /** Largest size in bytes; that of all metadata unless given. */
   limit?: number
   /** What the caller takes the file for; it stands in messages. */
   what?: 'layout' | 'link' | 'key'
 }
 
-const defaultLimit = 256 * 1024 * 1024
+const defaultLimit = defaultLimits.fileBytes
 
 /** O_NONBLOCK keeps the opening of a FIFO without a writer from waiting for ever; Windows has neither. */
 export const openForReading: number = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
