@@ -371,7 +371,7 @@ export const differences: readonly Difference[] = [
     peers: ['go'],
     ours: 'accepts',
     says: /requires|ignature/,
-    when: (view) => keyObjects(view).some(([, key]) => /^ecdsa-sha2-/.test(String(key['keytype']))),
+    when: (view) => keyObjects(view).some(([, key]) => String(key['keytype']).startsWith('ecdsa-sha2-')),
   },
   {
     name: 're-serialised',
