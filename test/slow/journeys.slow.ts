@@ -2,74 +2,16 @@
  * First contact, as README tells it: from what a template makes to a verified build, with our packages as npm would install them. Needs a package
  * registry and takes minutes; without one it is skipped aloud. What each journey took is printed.
  */
-import { execFile, spawnSync } from 'node:child_process'
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { execFile } from 'node:child_process'
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, expect, test } from 'vitest'
-import { bareEnvironment } from '../cli/command.ts'
+import { expect, test } from 'vitest'
 import { settings, startRegistry } from '../cli/registry.ts'
+import { env, folder, install, mustRun, run, tarballs, write, type Ended } from './project.ts'
 
 const start = promisify(execFile)
-const folder = mkdtempSync(join(tmpdir(), 'intoto-journeys-'))
-const repository = fileURLToPath(new URL('../../', import.meta.url))
-const env = bareEnvironment({
-  HOME: join(folder, 'home'),
-  XDG_CONFIG_HOME: join(folder, 'home/.config'),
-  npm_config_userconfig: process.env['npm_config_userconfig'] ?? join(process.env['HOME'] ?? '', '.npmrc'),
-  npm_config_cache: join(folder, 'cache'),
-  npm_config_audit: 'false',
-  npm_config_fund: 'false',
-  npm_config_update_notifier: 'false',
-  ASTRO_TELEMETRY_DISABLED: '1',
-})
-const tarballs = pack()
 const scaffolder = install(join(folder, 'create'), ['create-vite@9'])
-afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }), 120_000)
-
-interface Ended {
-  readonly code: number | null
-  readonly text: string
-}
-
-function run(cwd: string, ...words: readonly string[]): Ended {
-  const { status, stdout, stderr } = spawnSync(words[0] ?? '', words.slice(1), {
-    cwd,
-    env,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-    shell: process.platform === 'win32',
-    maxBuffer: 64 * 1024 * 1024,
-  })
-  return { code: status, text: stdout + stderr }
-}
-
-function mustRun(cwd: string, ...words: readonly string[]): string {
-  const { code, text } = run(cwd, ...words)
-  expect(code, `${words.join(' ')}\n${text}`).toBe(0)
-  return text
-}
-
-/** Our packages, as `npm publish` would upload them. */
-function pack(): string[] {
-  const to = join(folder, 'packages')
-  mkdirSync(to, { recursive: true })
-  for (const from of ['.', 'packages/intoto', 'packages/npm', 'packages/cli'])
-    mustRun(join(repository, from), 'npm', 'pack', '--ignore-scripts', '--pack-destination', to)
-  return readdirSync(to).map((name) => join(to, name))
-}
-
-/** False where nothing can be installed. */
-function install(at: string, names: readonly string[]): boolean {
-  mkdirSync(at, { recursive: true })
-  if (!existsSync(join(at, 'package.json'))) writeFileSync(join(at, 'package.json'), '{ "private": true }')
-  const { code, text } = run(at, 'npm', 'install', ...names)
-  if (code !== 0 && process.env['CI_PEERS'] === '1') throw new Error(text)
-  if (code !== 0) console.warn(`skipped: ${names.join(', ')} can not be installed here`)
-  return code === 0
-}
 
 /** `npm publish` beside this process, which is the registry. */
 async function publishTo(root: string, npmrc: string): Promise<Ended> {
@@ -79,13 +21,6 @@ async function publishTo(root: string, npmrc: string): Promise<Ended> {
   } catch (error) {
     const { code, stdout, stderr } = error as { code?: number; stdout: string; stderr: string }
     return { code: code ?? 1, text: stdout + stderr }
-  }
-}
-
-function write(root: string, files: Readonly<Record<string, string>>): void {
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, name)), { recursive: true })
-    writeFileSync(join(root, name), text)
   }
 }
 
