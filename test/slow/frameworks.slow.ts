@@ -19,8 +19,8 @@ interface Starter {
   readonly materials: readonly string[]
 }
 
-const kit = (adapter: string, options: string): Omit<Starter, 'output'> => ({
-  packages: ['@sveltejs/kit@2', '@sveltejs/vite-plugin-svelte@6', 'svelte@5', 'vite@7', `@sveltejs/adapter-${adapter}`],
+const kit = (adapter: string, version: number, options: string): Omit<Starter, 'output'> => ({
+  packages: ['@sveltejs/kit@2', '@sveltejs/vite-plugin-svelte@6', 'svelte@5', 'vite@7', `@sveltejs/adapter-${adapter}@${version}`],
   build: 'vite build',
   files: {
     'svelte.config.js': `import adapter from '@sveltejs/adapter-${adapter}'\n\nexport default { kit: { adapter: adapter(${options}) } }\n`,
@@ -58,8 +58,8 @@ const starters: Readonly<Record<string, Starter>> = {
     },
     materials: ['astro.config.mjs', 'src/pages/index.astro', 'src/title.js', 'public/robots.txt'],
   },
-  'SvelteKit, static': { ...kit('static@3', `{ fallback: '200.html' }`), output: 'build' },
-  'SvelteKit, Node': { ...kit('node@5', ''), output: 'build' },
+  'SvelteKit, static': { ...kit('static', 3, `{ fallback: '200.html' }`), output: 'build' },
+  'SvelteKit, Node': { ...kit('node', 5, ''), output: 'build' },
   Nuxt: {
     packages: ['nuxt@~4.2.2', 'vue@3', 'vue-router@4'],
     build: 'nuxt build',
