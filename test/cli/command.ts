@@ -3,6 +3,7 @@
  * Every call is checked for what must never be printed.
  */
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -52,6 +53,15 @@ export function start(args: readonly string[], o: CallOptions = {}): ReturnType<
 }
 
 /** Runs `intoto` and expects success. */
+/** What a started program printed, and how it ended. */
+export async function endOf(child: ReturnType<typeof spawn>): Promise<Ended> {
+  let [out, err] = ['', '']
+  child.stdout?.on('data', (text: Buffer) => (out += text.toString('utf8')))
+  child.stderr?.on('data', (text: Buffer) => (err += text.toString('utf8')))
+  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+  return { code, signal, out, err }
+}
+
 export function mustRun(args: readonly string[], o: CallOptions = {}): Ended {
   const ended = intoto(args, o)
   expect(ended.code, `intoto ${args.join(' ')}\n${ended.out}${ended.err}`).toBe(0)

@@ -1,7 +1,6 @@
 /** Publishing in real processes, against a registry on loopback: one file from packing to the registry, and what happens to all others. */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -9,7 +8,7 @@ import { decodeMetadata, type Link } from 'intoto'
 import { readTarball } from 'intoto-npm'
 import { tgz } from '../npm/archive.ts'
 import { type Chain, carryOut, copyOf, makeChain } from './chain.ts'
-import { bareEnvironment, type Ended, start, temporaryFolder } from './command.ts'
+import { endOf, bareEnvironment, type Ended, start, temporaryFolder } from './command.ts'
 import { type Registry, settings, startRegistry } from './registry.ts'
 
 const folder = temporaryFolder()
@@ -39,13 +38,10 @@ function environment(): NodeJS.ProcessEnv {
 }
 
 async function ended(child: ReturnType<typeof spawn>): Promise<Ended> {
-  let [out, err] = ['', '']
-  child.stdout?.on('data', (text: Buffer) => (out += text.toString('utf8')))
-  child.stderr?.on('data', (text: Buffer) => (err += text.toString('utf8')))
-  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+  const { out, err, ...rest } = await endOf(child)
   for (const secret of [canary.env, canary.user, registry.token]) expect(out + err).not.toContain(secret)
   expect(out + err).not.toMatch(/\n\s+at .*[:)]|node:internal/)
-  return { code, signal, out, err }
+  return { ...rest, out, err }
 }
 
 /** `intoto`, beside the registry in this process. */

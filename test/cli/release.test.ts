@@ -3,7 +3,6 @@
  * gives no digest leaves behind, and that key, environment, home and user name stand in none of it, nor in anything that was printed.
  */
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,7 +12,7 @@ import { layoutVerifierId, npmPackBuildType, readLines, readTarball, unhostedBui
 import { type FakeArchivista, startArchivista } from '../npm/archivista.ts'
 import { type FakeRegistry, startOci } from '../npm/oci.ts'
 import { type Chain, makeChain } from './chain.ts'
-import { bareEnvironment, bin, type Ended, start, temporaryFolder } from './command.ts'
+import { endOf, bareEnvironment, bin, type Ended, start, temporaryFolder } from './command.ts'
 import { type Registry, settings, startRegistry } from './registry.ts'
 
 const canary = { env: 'canary-in-the-environment', home: 'canary-home-7c1d', user: 'canary-user-7c1d' }
@@ -69,17 +68,9 @@ function environment(): NodeJS.ProcessEnv {
   }
 }
 
-async function ended(child: ReturnType<typeof spawn>): Promise<Ended> {
-  let [out, err] = ['', '']
-  child.stdout?.on('data', (text: Buffer) => (out += text.toString('utf8')))
-  child.stderr?.on('data', (text: Buffer) => (err += text.toString('utf8')))
-  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
-  return { code, signal, out, err }
-}
-
 /** `intoto`, beside the servers in this process. */
 async function intoto(...args: string[]): Promise<Ended> {
-  const done = await ended(start(args, { ...chain.call, env: environment() }))
+  const done = await endOf(start(args, { ...chain.call, env: environment() }))
   said += done.out + done.err
   return done
 }
@@ -188,7 +179,7 @@ describe.skipIf(process.platform === 'win32')('uploads', () => {
     registry.packages.clear()
     registry.tarballs.clear()
     const env = { ...bareEnvironment(environment()) }
-    const done = await ended(spawn('pnpm', ['publish', '--no-git-checks'], { cwd: chain.root, env, stdio: ['ignore', 'pipe', 'pipe'] }))
+    const done = await endOf(spawn('pnpm', ['publish', '--no-git-checks'], { cwd: chain.root, env, stdio: ['ignore', 'pipe', 'pipe'] }))
     expect(done.code, done.out + done.err).toBe(0)
     const [file = ''] = readdirSync(at('in-toto')).filter((name) => /^package\.[0-9a-f]{8}\.link$/.test(name))
     const link = decodeMetadata(readFileSync(at('in-toto', file))).payload as Link
@@ -208,7 +199,7 @@ describe('the person who releases', () => {
       ['reproduce', '-l', 'none.link'],
     ]
     for (const words of failing) expect((await intoto(...words)).code, words.join(' ')).not.toBe(0)
-    const without = await ended(
+    const without = await endOf(
       start(['run', '-n', 'x', '--', 'true'], { ...chain.call, env: { ...environment(), INTOTO_KEY_FILE: join(home, 'keys/none') } }),
     )
     expect(without.err).toContain('~/keys/none')

@@ -6,7 +6,7 @@ import { exitCodes } from './failure.ts'
 import { tally, verdict } from './formats/phrase.ts'
 import { writeReport } from './output.ts'
 import { escape } from './terminal.ts'
-import { declareVerdict, reachVerdict, type VerdictFlags } from './verdict.ts'
+import { declareJudged, reachVerdict, type VerdictFlags } from './verdict.ts'
 import { reportUnreadable } from './verify.ts'
 
 interface Flags extends VerdictFlags {
@@ -24,12 +24,8 @@ export const report: CommandFile = {
     ['intoto verify dist -k in-toto/owner.pub --format html --output chain.html', 'the same beside another verdict'],
   ],
   declare(command) {
-    command.argument('[product...]', 'what is judged: folders and files; stands before -k, which takes all words up to the next flag')
-    declareVerdict(command)
-    command
-      .option('--registry <url>', 'registry of npm: products (default: as npm is configured)')
-      .option('--store <address...>', 'where more evidence about the file is: dir:PATH, oci://HOST/REPOSITORY, archivista+https://HOST')
-      .option('--output <file>', 'file to write', 'in-toto-report.html')
+    declareJudged(command)
+    command.option('--output <file>', 'file to write', 'in-toto-report.html')
   },
   async run(call: Call) {
     const flags = call.options as unknown as Flags

@@ -53,6 +53,15 @@ export interface Verdict {
   readonly context: Omit<Context, 'paint'>
 }
 
+/** Adds the products that are judged and where more is known of them, with everything that decides over the verdict. */
+export function declareJudged(command: Command): void {
+  command.argument('[product...]', 'what is judged: folders and files; stands before -k, which takes all words up to the next flag')
+  declareVerdict(command)
+  command
+    .option('--registry <url>', 'registry of npm: products (default: as npm is configured)')
+    .option('--store <address...>', 'where more evidence about the file is: dir:PATH, oci://HOST/REPOSITORY, archivista+https://HOST')
+}
+
 /** Adds everything that decides over a verdict; `folders` are the flags for folders with links, where -d means something else. */
 export function declareVerdict(command: Command, folders = '-d, --link-dir <dir...>'): void {
   command

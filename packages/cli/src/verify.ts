@@ -6,7 +6,7 @@ import { InTotoError, type Report } from 'intoto'
 import type { Call, CommandFile } from './command.ts'
 import { exitCodeOf, exitCodes } from './failure.ts'
 import { declareOutput, type OutputFlags, writeReport } from './output.ts'
-import { declareVerdict, reachVerdict, type VerdictFlags } from './verdict.ts'
+import { declareJudged, reachVerdict, type VerdictFlags } from './verdict.ts'
 import { version } from './version.ts'
 
 type Flags = VerdictFlags & OutputFlags
@@ -23,11 +23,7 @@ export const verifyCommand: CommandFile = {
     ['intoto verify dist -k in-toto/owner.pub --format sarif --output intoto.sarif', 'a report for code scanning, text on screen'],
   ],
   declare(command) {
-    command.argument('[product...]', 'what is judged: folders and files; stands before -k, which takes all words up to the next flag')
-    declareVerdict(command)
-    command
-      .option('--registry <url>', 'registry of npm: products (default: as npm is configured)')
-      .option('--store <address...>', 'where more evidence about the file is: dir:PATH, oci://HOST/REPOSITORY, archivista+https://HOST')
+    declareJudged(command)
     declareOutput(command)
   },
   async run(call: Call) {
