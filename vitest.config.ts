@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
+import { defineConfig, type TestUserConfig } from 'vitest/config'
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
@@ -18,12 +18,13 @@ export const inNode = withCrypto('crypto.node.ts')
 
 // .ci/run counts what ran from this file.
 const results = process.env['TEST_RESULTS']
+export const reporters: NonNullable<TestUserConfig['reporters']> = results ? ['default', ['json', { outputFile: results }]] : ['default']
 
 export default defineConfig({
   test: {
     // Most tests wait for a program that they started: a worker for every core, not the usual one less.
     maxWorkers: '100%',
-    reporters: results ? ['default', ['json', { outputFile: results }]] : ['default'],
+    reporters,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [

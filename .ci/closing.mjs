@@ -1,12 +1,11 @@
 /**
- * The closing line of a whole run, from Vitest's JSON: `N passed, N failed`, with skipped tests named first. Called by .ci/run with the result
- * file and the exit status so far; ends with that status, or with 1 when a test was skipped, failed, or none ran.
+ * The closing line of a whole run, from Vitest's JSON: `N passed, N failed`, with skipped tests named first. Called by .ci/run with the exit
+ * status so far and the result files; ends with that status, or with 1 when a test was skipped, failed, or none ran.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 
-const [file, status] = process.argv.slice(2)
-const text = readFileSync(file, 'utf8')
-const { testResults = [] } = text === '' ? {} : JSON.parse(text)
+const [status, ...files] = process.argv.slice(2)
+const testResults = files.filter((file) => existsSync(file)).flatMap((file) => JSON.parse(readFileSync(file, 'utf8')).testResults)
 const tests = testResults.flatMap((suite) => suite.assertionResults.map((test) => ({ ...test, suite: suite.name })))
 const broken = testResults.filter((suite) => suite.status === 'failed' && !suite.assertionResults.some((test) => test.status === 'failed'))
 const skipped = tests.filter((test) => test.status !== 'passed' && test.status !== 'failed')

@@ -1,0 +1,18 @@
+/**
+ * The share of the slow tests that every change has to pass (.ci/run): the journeys of a first use, and a part of the counts of the others, which
+ * read `CI_SHARE` and name both counts.
+ */
+import { defineConfig } from 'vitest/config'
+import { inNode, reporters } from '../../vitest.config.ts'
+
+export default defineConfig({
+  resolve: inNode,
+  test: {
+    include: ['test/slow/journeys.slow.ts'],
+    env: { CI_SHARE: '1' },
+    reporters,
+    testTimeout: 1_800_000,
+    hookTimeout: 600_000,
+    maxWorkers: '100%',
+  },
+})
