@@ -7,16 +7,16 @@ import { chosenSeed } from './random.ts'
 import { runChains, tally } from './tally.ts'
 
 describeWithPeers('random chains', () => {
-  test('2,000 of them: where the peers agree, so do we, and every other difference has a name', async () => {
-    // The same chains for every change, so that a failure is the change's own; new seeds are for `npm run test:slow`.
-    const result = tally(await runChains({ seed: chosenSeed(1_714_550_677), count: 2_000 }))
+  test('300 of them: where the peers agree, so do we, and every other difference has a name', async () => {
+    // The first of those that `npm run test:share` compares: the same for every change, so that a failure is the change's own.
+    const result = tally(await runChains({ seed: chosenSeed(1_714_550_677), count: 300 }))
     expect(result.unexplained).toEqual([])
     expect(result.honestRefused).toEqual([])
     // The generator must be worth its while: good chains and bad ones, and most differences seen.
-    expect(result.accepted).toBeGreaterThan(600)
-    expect(result.refused).toBeGreaterThan(500)
-    expect(result.names.size).toBeGreaterThan(15)
-  }, 500_000)
+    expect(result.accepted).toBeGreaterThan(90)
+    expect(result.refused).toBeGreaterThan(75)
+    expect(result.names.size).toBeGreaterThan(8)
+  }, 200_000)
 })
 
 test('docs/divergences.md explains every difference by its name', () => {
