@@ -1,6 +1,6 @@
 /** `intoto verify` on odd input: what is absent, what is malformed, what is asked for wrongly; and where the verdict goes. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -67,6 +67,44 @@ describe('a layout or key that is not there or not a file: exit code 2, two line
         ['-k', path],
       ])
         expect(verify(args).code, path).toBe(2)
+    }
+  })
+})
+
+describe.skipIf(process.platform === 'win32')('things in a delivered folder that are no plain files of it', () => {
+  const outside = (): string => file('outside', 'elsewhere')
+  test.each<[string, RegExp, (path: string) => unknown]>([
+    ['a FIFO', /is a FIFO/, (path) => execFileSync('mkfifo', [path])],
+    ['a link to nothing', /is a link to nothing/, (path) => symlinkSync(join(odd, 'not-there-yet'), path)],
+    ['a link to a device', /leads to a device/, (path) => symlinkSync('/dev/zero', path)],
+    ['a link to the folder above', /leads back/, (path) => symlinkSync('..', path)],
+    ['a link to an added file', /is on the disk, but no step made it/, (path) => symlinkSync(outside(), path)],
+  ])('%s is refused by name', (_what, said, make) => {
+    const path = join(chain.root, 'dist/thing')
+    make(path)
+    try {
+      const ended = verify(['dist', ...key, '--through', 'build'])
+      expect(ended.code, ended.out).toBe(1)
+      expect(ended.out).toMatch(/E_PRODUCT dist\/thing /)
+      expect(ended.out).toMatch(said)
+    } finally {
+      rmSync(path)
+    }
+  })
+
+  test('a product behind a link that leads out of the package is warned of', () => {
+    const path = join(chain.root, 'dist/index.js')
+    const content = readFileSync(path)
+    rmSync(path)
+    symlinkSync(file('index.js', content), path)
+    try {
+      const ended = verify(['dist', ...key, '--through', 'build'])
+      expect(ended.code, ended.out).toBe(0)
+      expect(ended.out).toMatch(/E_PRODUCT dist\/index\.js .*leads out of/)
+      expect(ended.out).toMatch(/1 warning\. Verified\./)
+    } finally {
+      rmSync(path)
+      writeFileSync(path, content)
     }
   })
 })

@@ -28,10 +28,30 @@ export async function readProduct(given: string, o: { layout: Layout; links: Lin
   const base = resolve(o.basePath ?? baseOf(given, stats))
   const path = recordedPath(base, given)
   if (stats.isFile()) return fileProduct(given, { ...o, base, path })
-  const artifacts = await recordArtifacts([path === '' ? '.' : path], { base, exclude: path === '' ? isForeign : () => false })
+  const odd: { name: string; what: string }[] = []
+  const artifacts = await recordArtifacts([path === '' ? '.' : path], {
+    base,
+    exclude: path === '' ? isForeign : () => false,
+    warn: ({ file = path }, what = 'is no plain file') => odd.push({ name: file, what }),
+  })
   const steps = new Set(o.layout.steps.map((step) => step.name))
   const ignore = Object.keys(artifacts).filter((name) => isLinkOf(basename(name), steps))
-  return { given, base, evidence: { path, kind: 'folder', artifacts, ignore } }
+  return {
+    given,
+    base,
+    evidence: {
+      path,
+      kind: 'folder',
+      artifacts,
+      ignore,
+      odd: odd.map((thing) => ({ ...thing, recorded: isAmong(artifacts, thing.name) })),
+    },
+  }
+}
+
+/** Whether the content of a file, or of something in a folder, is among the artifacts: so it is behind a link that leads out of the package. */
+function isAmong(artifacts: Artifacts, name: string): boolean {
+  return Object.keys(artifacts).some((artifact) => artifact === name || artifact.startsWith(`${name}/`))
 }
 
 /** A file may lie elsewhere than where it was made; it is shown to inspections under the name by which a link knows it. */

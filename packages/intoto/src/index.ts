@@ -18,7 +18,7 @@ export {
   type PatternRule,
   type RequireRule,
 } from './model/rule.ts'
-export type { Inspect, InspectContext, ProductEvidence, VerifyOptions } from './verify/options.ts'
+export type { Inspect, InspectContext, OddFile, ProductEvidence, VerifyOptions } from './verify/options.ts'
 export {
   VerificationError,
   type LayoutReport,

@@ -15,8 +15,8 @@ export type Exclude = (name: string, isFolder: boolean) => boolean
 /** How a tree is to be walked. */
 export interface WalkOptions {
   exclude?: Exclude
-  /** Receives one warning for each thing that could not be recorded as it stands. */
-  warn?: (problem: Problem) => void
+  /** Receives one warning for each thing that could not be recorded as it stands, and what that is (`is a FIFO`). */
+  warn?: (problem: Problem, what?: string) => void
   /** Makes an error of each of those warnings. */
   strict?: boolean
   /** Enter folders that are reached by a symbolic link; true unless said otherwise. */
@@ -59,12 +59,12 @@ export function walk(start: Found, inside: string, o: WalkOptions = {}): Found[]
 export function walkPath(start: Found, inside: string, o: WalkOptions = {}): Found[] {
   const stats = statOf(start.path)
   if (stats === undefined) {
-    oddity(start, { message: `${printable(start.path)} does not exist and is not recorded`, fix: 'check the path' }, o)
+    oddity(start, { what: 'does not exist', lost: true, fix: 'check the path' }, o)
     return []
   }
   if (stats.isDirectory()) return walk(start, within(real(inside), real(start.path)) ? inside : start.path, o)
   if (stats.isFile()) return [start]
-  oddity(start, { message: `${printable(start.path)} is ${kindOf(stats)} and is not recorded`, fix: 'leave it out' }, o)
+  oddity(start, { what: `is ${kindOf(stats)}`, lost: true, fix: 'leave it out' }, o)
   return []
 }
 
@@ -77,36 +77,24 @@ function enter(folder: Found, links: readonly string[], state: Walk): void {
     if (entry.isFile()) state.found.push(child)
     else if (entry.isDirectory()) enter(child, links, state)
     else if (entry.isSymbolicLink()) follow(child, folder, links, state)
-    else oddity(child, { message: `${printable(child.path)} is ${kindOf(entry)} and is not recorded`, fix: 'exclude or remove it' }, state)
+    else oddity(child, { what: `is ${kindOf(entry)}`, lost: true, fix: 'exclude or remove it' }, state)
   }
 }
 
 function follow(link: Found, holder: Found, links: readonly string[], state: Walk): void {
   const stats = statOf(link.path)
   if (stats === undefined) {
-    return oddity(
-      link,
-      { message: `${printable(link.path)} is a link to nothing and is not recorded`, fix: 'remove the link, or exclude it' },
-      state,
-    )
+    return oddity(link, { what: 'is a link to nothing', lost: true, fix: 'remove the link, or exclude it' }, state)
   }
   if (stats.isDirectory() && (state.followFolders === false || state.exclude?.(link.name, true))) return
   if (!stats.isDirectory() && !stats.isFile()) {
-    return oddity(
-      link,
-      { message: `${printable(link.path)} leads to ${kindOf(stats)} and is not recorded`, fix: 'exclude or remove it' },
-      state,
-    )
+    return oddity(link, { what: `leads to ${kindOf(stats)}`, lost: true, fix: 'exclude or remove it' }, state)
   }
   const target = real(link.path)
   if (stats.isDirectory()) {
     const trail = [...links, real(holder.path)]
     if (trail.some((passed) => within(target, passed))) {
-      return oddity(
-        link,
-        { message: `${printable(link.path)} leads back to a folder above it and is not followed`, fix: 'exclude or remove it' },
-        state,
-      )
+      return oddity(link, { what: 'leads back to a folder above it', lost: true, fix: 'exclude or remove it' }, state)
     }
     leaving(link, target, state)
     return enter(link, trail, state)
@@ -118,11 +106,8 @@ function follow(link: Found, holder: Found, links: readonly string[], state: Wal
 /** What a link to the outside holds is recorded, but whoever gets the folder may not get that. */
 function leaving(link: Found, target: string, state: Walk): void {
   if (within(state.inside, target)) return
-  oddity(
-    link,
-    { message: `${printable(link.path)} leads out of ${printable(state.inside)}`, fix: 'copy what it points to, or exclude it' },
-    state,
-  )
+  const what = `leads out of ${printable(state.inside)}`
+  oddity(link, { what, lost: false, fix: 'copy what it points to, or exclude it' }, state)
 }
 
 /** Names that are not UTF-8 are decoded to U+FFFD, so two files could become one: such a folder is read again as bytes. */
@@ -174,10 +159,19 @@ function join(folder: string, name: string): string {
   return folder.endsWith('/') ? folder + name : `${folder}/${name}`
 }
 
-function oddity(at: Found, what: Pick<ProblemInit, 'message' | 'fix'>, o: WalkOptions): void {
-  const init: ProblemInit = { ...what, code: 'E_NOT_RECORDED', file: at.name === '' ? at.path : at.name }
+interface Oddity {
+  /** To follow the path: `is a FIFO`. */
+  readonly what: string
+  /** Whether it is not recorded at all. */
+  readonly lost: boolean
+  readonly fix: string
+}
+
+function oddity(at: Found, { what, lost, fix }: Oddity, o: WalkOptions): void {
+  const message = `${printable(at.path)} ${what}${lost ? ' and is not recorded' : ''}`
+  const init: ProblemInit = { code: 'E_NOT_RECORDED', message, file: at.name === '' ? at.path : at.name, fix }
   if (o.strict) throw new InTotoError(init)
-  o.warn?.(problem({ ...init, severity: 'warning' }))
+  o.warn?.(problem({ ...init, severity: 'warning' }), what)
 }
 
 function tooMany(folder: Found, limit: number): InTotoError {

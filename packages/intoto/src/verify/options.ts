@@ -61,4 +61,16 @@ export interface ProductEvidence {
   artifacts: Artifacts
   /** Names among them that are link files of this chain: no products, but they must be byte-equal to the links that were verified. */
   ignore: readonly string[]
+  /** What lies there and is no plain file. A folder with such a thing is not what a link can speak of. */
+  odd?: readonly OddFile[]
+}
+
+/** A thing in a delivered folder that is no plain file of it. */
+export interface OddFile {
+  /** Named as artifacts are. */
+  name: string
+  /** What it is, to follow its name: `is a FIFO`. */
+  what: string
+  /** Whether its content stands among the artifacts all the same (a link that leads out of the folder): a warning, and no refusal. */
+  recorded: boolean
 }

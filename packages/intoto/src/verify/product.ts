@@ -9,7 +9,7 @@ import { formatRule, parseRule } from '../model/rule.ts'
 import { matchDigestSet } from '../model/statement.ts'
 import { likelyScript } from './script.ts'
 import { namesOf } from './names.ts'
-import type { ProductEvidence } from './options.ts'
+import type { OddFile, ProductEvidence } from './options.ts'
 import type { ProductReport } from './report.ts'
 import { covers, sourceName, type ChainLink } from './rules.ts'
 import type { Run } from './run.ts'
@@ -41,6 +41,7 @@ export function checkProduct(run: Run, product: ProductEvidence, attested: Reado
     problems.add(missing(name, maker, run), () => report.missing++)
   }
   if (product.kind === 'file' && Object.keys(product.artifacts).length === 0) problems.add(missingFile(product), () => report.missing++)
+  for (const thing of product.odd ?? []) problems.add(oddFile(thing), () => (report.added += thing.recorded ? 0 : 1))
   problems.flush()
 }
 
@@ -120,6 +121,13 @@ function added(run: Run, { name, digests, isLink }: { name: string; digests: Dig
     ...(cause === undefined ? {} : { cause }),
     fix: ['delete it, or let the step that makes it run again', 'if it was written after recording: put that before, or make it a step'],
   }
+}
+
+/** A FIFO, a dangling link, …: nobody recorded it, and what it will hold where the folder is used, nobody knows. */
+function oddFile({ name, what, recorded }: OddFile): ProblemInit {
+  if (!recorded) return { code: 'E_PRODUCT', file: name, message: `${shown(name)}: ${what}, and no step made it`, fix: 'remove it' }
+  const fix = 'copy what it points to into the folder, so that it is delivered as it was verified'
+  return { code: 'E_PRODUCT', severity: 'warning', file: name, message: `${shown(name)}: ${what}`, fix }
 }
 
 function twinOf(run: Run, digests: DigestMap): string | undefined {
