@@ -72,6 +72,15 @@ describe('a folder that is judged', () => {
     expect(script[0]!.cause).toContain('"postbuild"')
   })
 
+  it('tells of 50,000 renamed files without comparing each with each', async () => {
+    const many = (prefix: string) => files(Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`dist/${prefix}${i}`, `${i}`])))
+    const links = [sourceLink, await linkFile(alice, { name: 'build', products: many('a') })]
+    const report = await judged(folder({}, { artifacts: many('b') }), { links })
+    expect(report.product).toMatchObject({ matched: 0, added: 50_000, missing: 50_000 })
+    expect(errorsOf(report)).toHaveLength(40)
+    expect(errorsOf(report)[0]!.cause).toContain('a product of "build"')
+  }, 60_000)
+
   it('does not ask for files outside of it', async () => {
     expect((await judged(folder({ 'src/a.ts': 's' }, { path: 'src' }))).ok).toBe(true)
     expect(codesOf(await judged(folder({ 'package.json': '{}' }, { path: '' })))).toEqual(['E_PRODUCT', 'E_PRODUCT', 'E_PRODUCT'])

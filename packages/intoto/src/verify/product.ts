@@ -34,14 +34,26 @@ export function checkProduct(run: Run, product: ProductEvidence, attested: Reado
     if (maker === undefined && attested.has(name)) report.links++
     else if (maker === undefined) judgeUnknown(run, { product, name, digests, report, problems })
     else if (matchDigestSet(digests, maker.link.products[productName(maker, product, name)]!)) report.matched++
-    else problems.add(changed(run, { name, digests, maker, recorded: productName(maker, product, name) }), () => report.changed++)
+    else {
+      report.changed++
+      problems.add(`changed after ${maker.link.name}`, () =>
+        changed(run, { name, digests, maker, recorded: productName(maker, product, name) }),
+      )
+    }
   }
   for (const [name, maker] of makers) {
     if (Object.hasOwn(product.artifacts, name) || product.kind === 'file') continue
-    problems.add(missing(name, maker, run), () => report.missing++)
+    report.missing++
+    problems.add(`missing of ${maker.link.name}`, () => missing(name, maker, run))
   }
-  if (product.kind === 'file' && Object.keys(product.artifacts).length === 0) problems.add(missingFile(product), () => report.missing++)
-  for (const thing of product.odd ?? []) problems.add(oddFile(thing), () => (report.added += thing.recorded ? 0 : 1))
+  if (product.kind === 'file' && Object.keys(product.artifacts).length === 0) {
+    report.missing++
+    problems.add('missing', () => missingFile(product))
+  }
+  for (const thing of product.odd ?? []) {
+    if (!thing.recorded) report.added++
+    problems.add(thing.what, () => oddFile(thing))
+  }
   problems.flush()
 }
 
@@ -99,7 +111,10 @@ function judgeUnknown(run: Run, { product, name, digests, report, problems }: Un
   const link = travellingLink(run, name)
   if (link !== undefined && isVerifiedFile(link.candidate, digests)) report.links++
   else if (link === undefined && product.ignore.includes(name) && isLaterLink(run, name)) report.links++
-  else problems.add(added(run, { name, digests, isLink: link !== undefined || product.ignore.includes(name) }), () => report.added++)
+  else {
+    report.added++
+    problems.add('added', () => added(run, { name, digests, isLink: link !== undefined || product.ignore.includes(name) }))
+  }
 }
 
 /** With `through`, links of steps behind it may lie about; they are not looked at in this run. */
@@ -205,26 +220,24 @@ function bindingRule(run: Run, step: string, name: string): RuleRef | undefined 
   return undefined
 }
 
-/** Problems by code, the first few of each one by one. */
+/** Problems by kind, the first few of each one by one: only those are put into words, which costs a look through all products. */
 class Findings {
   private readonly run: Run
-  private readonly byMessage = new Map<string, { problems: ProblemInit[]; count: number }>()
+  private readonly byKind = new Map<string, { problems: ProblemInit[]; count: number }>()
 
   constructor(run: Run) {
     this.run = run
   }
 
-  add(problem: ProblemInit, tally: () => void): void {
-    tally()
-    const kind = problem.message.slice(problem.message.lastIndexOf(': '))
-    const group = this.byMessage.get(kind) ?? { problems: [], count: 0 }
-    this.byMessage.set(kind, group)
+  add(kind: string, problem: () => ProblemInit): void {
+    const group = this.byKind.get(kind) ?? { problems: [], count: 0 }
+    this.byKind.set(kind, group)
     group.count++
-    if (group.problems.length < mostNamed) group.problems.push(problem)
+    if (group.problems.length < mostNamed) group.problems.push(problem())
   }
 
   flush(): void {
-    for (const { problems, count } of this.byMessage.values()) {
+    for (const { problems, count } of this.byKind.values()) {
       const last = problems.at(-1)
       for (const problem of problems) {
         this.run.add(problem === last ? { ...problem, message: problem.message + more(count - problems.length) } : problem)
