@@ -9,6 +9,7 @@ import {
   keyidFor,
   keyids,
   linkFileName,
+  type Artifacts,
   type LinkInit,
   reproducibleLayout,
   reproductionProblems,
@@ -51,6 +52,18 @@ describe('compareLinks', () => {
     ])
     expect(problems[1]).toMatchObject({ code: 'E_THRESHOLD', actual: { text: 'not there', from: 'two.link' } })
   })
+
+  it('finds the likes of 20,000 renamed files without comparing each with each', () => {
+    const many = (hash: string): Artifacts =>
+      files(Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`dist/chunk${i}-${hash}.js`, `${hash}${i}`])))
+    const found = compareLinks(
+      createLink({ name: 'build', products: many('aaaaaaaa') }),
+      createLink({ name: 'build', products: many('bbbbbbbb') }),
+    )
+    expect(found.differences).toHaveLength(40_000)
+    expect(found.differences[0]!.cause).toContain('dist/chunk0-bbbbbbbb.js')
+    expect(found.differences.at(-1)!.cause).toContain('dist/chunk9999-aaaaaaaa.js')
+  }, 60_000)
 
   it('says when the materials were others, before all other reasons but the bytes', () => {
     const second = link({

@@ -53,9 +53,10 @@ export function compareLinks(first: Link, second: Link, look?: (name: string) =>
   const materials = unequal('materials', first.materials, second.materials)
   const products = unequal('products', first.products, second.products)
   const background = backgroundOf(materials, circumstances)
+  const ofFirst = aliases(first.products, second.products)
+  const ofSecond = aliases(second.products, first.products)
   const guessed = products.map((difference) => {
-    const cause =
-      renamed(difference, first.products, second.products) ?? (isOnBoth(difference) ? look?.(difference.name) : undefined) ?? background
+    const cause = renamed(difference, ofFirst, ofSecond) ?? (isOnBoth(difference) ? look?.(difference.name) : undefined) ?? background
     return cause === undefined ? difference : { ...difference, cause }
   })
   return { step: first.name, ok: products.length === 0, differences: [...materials, ...guessed], circumstances }
@@ -100,15 +101,33 @@ function unequal(list: ArtifactDifference['list'], first: Artifacts, second: Art
   })
 }
 
+/** What a side offers to a file that it lacks: names by content, and by what is left of them without a hash. */
+interface Aliases {
+  readonly byContent: ReadonlyMap<string, string>
+  readonly byStem: ReadonlyMap<string, string>
+}
+
+function aliases(own: Artifacts, other: Artifacts): Aliases {
+  const byContent = new Map<string, string>()
+  const byStem = new Map<string, string>()
+  for (const name of Object.keys(own)) {
+    if (!byContent.has(content(own[name]!))) byContent.set(content(own[name]!), name)
+    if (!Object.hasOwn(other, name) && !byStem.has(stem(name))) byStem.set(stem(name), name)
+  }
+  return { byContent, byStem }
+}
+
+function content(digests: DigestMap): string {
+  return JSON.stringify(Object.entries(digests).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
 /** A file that one side lacks and has under another name. */
-function renamed({ name, first, second }: ArtifactDifference, ofFirst: Artifacts, ofSecond: Artifacts): string | undefined {
+function renamed({ name, first, second }: ArtifactDifference, ofFirst: Aliases, ofSecond: Aliases): string | undefined {
   if (first !== undefined && second !== undefined) return undefined
   const [own, theirs] = first === undefined ? [second!, ofFirst] : [first, ofSecond]
-  const twin = Object.keys(theirs).find((other) => other !== name && sameDigests(theirs[other]!, own))
+  const twin = theirs.byContent.get(content(own))
   if (twin !== undefined) return `the other link has the same content as ${shown(twin)}`
-  const like = Object.keys(theirs).find(
-    (other) => !Object.hasOwn(first === undefined ? ofSecond : ofFirst, other) && stem(other) === stem(name),
-  )
+  const like = theirs.byStem.get(stem(name))
   return like === undefined
     ? undefined
     : `its name holds a hash of its content, which is other in ${shown(like)}: look at the files that went into it`
