@@ -251,6 +251,10 @@ describe('names', () => {
   it('of too many names in a folder the folder is learned', () => {
     const names = Array.from({ length: 60 }, (_, i) => `dist/icons/${'abcdefghij'[i % 10]}${'abcdef'[Math.floor(i / 10)]}.svg`)
     expect(created([['dist/index.html', ...names]])).toEqual(['dist/*', 'dist/icons/*'])
+    const hashed = Array.from({ length: 60 }, (_, i) => `dist/a/${i}-B1sBUHK${'abcdefghij'[i % 10]}.js`)
+    expect(learnLayout([observed(build(hashed))], options).notes).toEqual([
+      'build: too many names for a rule each, so that any name is allowed: dist/a/*',
+    ])
   })
 })
 

@@ -49,10 +49,9 @@ export function productRules(step: SeenStep, mostRules: number): LearnedRules {
   }
   const rules: ArtifactRule[] = [
     ...(isPassedOn ? [{ kind: 'MATCH', pattern: '*', artifacts: 'MATERIALS', step: step.name } as const] : []),
-    ...bounded([...kinds.MODIFY], mostRules).map((pattern) => ({ kind: 'MODIFY', pattern }) as const),
-    ...bounded([...kinds.CREATE], mostRules).map((pattern) => ({ kind: 'CREATE', pattern }) as const),
+    ...(['MODIFY', 'CREATE'] as const).flatMap((kind) => bounded([...kinds[kind]], mostRules).map((pattern) => ({ kind, pattern }))),
   ]
-  return { rules: [...requires(nearest(stable)), ...rules.map(formatRule), 'DISALLOW *'], notes: told(step.name, patterns) }
+  return { rules: [...requires(nearest(stable)), ...rules.map(formatRule), 'DISALLOW *'], notes: told(step.name, patterns, rules) }
 }
 
 /** Patterns for the products of a step. A copy of a material, or another content under the same name, shows that a name holds no hash. */
@@ -114,10 +113,17 @@ export function bounded(patterns: readonly string[], most: number): string[] {
   return folders.reduce((now, folder) => (now.length <= most ? now : [...new Set(now.map((one) => shorter(one, folder)))]), always).sort()
 }
 
-function told(step: string, patterns: ReadonlyMap<string, string>): string[] {
+/** A word on each pattern that is no plain name, and on folders that are allowed as a whole because they hold too many names. */
+function told(step: string, patterns: ReadonlyMap<string, string>, rules: readonly ArtifactRule[]): string[] {
+  const used = new Set(rules.flatMap((rule) => (rule.kind === 'MODIFY' || rule.kind === 'CREATE' ? [rule.pattern] : [])))
   const examples = new Map<string, string>()
-  for (const [name, pattern] of patterns) if (!isExact(name, pattern) && !examples.has(pattern)) examples.set(pattern, name)
-  return [...examples].map(([pattern, name]) => `${step}: ${name} is taken for a name that changes with each build: ${pattern}`)
+  for (const [name, pattern] of patterns)
+    if (!isExact(name, pattern) && used.has(pattern) && !examples.has(pattern)) examples.set(pattern, name)
+  const varying = [...examples].map(([pattern, name]) => `${step}: ${name} is taken for a name that changes with each build: ${pattern}`)
+  const named = new Set(patterns.values())
+  const folders = [...used].filter((pattern) => !named.has(pattern))
+  const whole = folders.map((pattern) => `${step}: too many names for a rule each, so that any name is allowed: ${pattern}`)
+  return [...varying, ...whole]
 }
 
 function baseOf(name: string): string {
