@@ -32,7 +32,7 @@ describe('report', () => {
   test('writes one file and says where; the same verdict gives the same bytes', () => {
     const first = intoto(['report', ...words], { cwd: folder })
     expect([first.code, first.out, first.err]).toEqual([0, 'in-toto-report.html  Verified.\n', ''])
-    intoto(['report', ...words, '--output', 'again.html'], { cwd: folder })
+    intoto(['report', ...words, '-o', 'again.html'], { cwd: folder })
     expect(read('again.html')).toBe(read('in-toto-report.html'))
     expect(read('again.html')).toContain('<title>Verified: in-toto/root.layout</title>')
     expect(read('again.html')).toContain('id="links"')

@@ -17,14 +17,14 @@ const page = new URL('../verifier.html', import.meta.url)
 
 /** `intoto page`. */
 export const pageCommand: CommandFile = {
-  usage: '[--output FILE]',
+  usage: '[-o FILE]',
   summary: 'Writes the verifier page: one HTML file that verifies in the browser, without server and without network.',
   examples: [
     ['intoto page', 'writes in-toto-verifier.html; open it in a browser'],
     ['intoto page --output public/verify/index.html', 'to be served beside what you publish'],
   ],
   declare(command) {
-    command.option('--output <file>', 'file to write', 'in-toto-verifier.html')
+    command.option('-o, --output <file>', 'file to write', 'in-toto-verifier.html')
   },
   async run(call: Call) {
     const { output } = call.options as unknown as Flags

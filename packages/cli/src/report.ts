@@ -15,7 +15,7 @@ interface Flags extends VerdictFlags {
 
 /** `intoto report`. */
 export const report: CommandFile = {
-  usage: '[PRODUCT…] -k KEY… [-l LAYOUT] [-d DIR…] [--output FILE]',
+  usage: '[PRODUCT…] -k KEY… [-l LAYOUT] [-d DIR…] [-o FILE]',
   summary:
     'Draws the chain of custody: one HTML file with the verdict, who did what, where files went, and what is wrong. Exit code as verify.',
   examples: [
@@ -25,7 +25,7 @@ export const report: CommandFile = {
   ],
   declare(command) {
     declareJudged(command)
-    command.option('--output <file>', 'file to write', 'in-toto-report.html')
+    command.option('-o, --output <file>', 'file to write', 'in-toto-report.html')
   },
   async run(call: Call) {
     const flags = call.options as unknown as Flags
