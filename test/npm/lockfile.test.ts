@@ -307,6 +307,22 @@ describe('Yarn lockfiles', () => {
   })
 })
 
+describe('ends of Yarn 1 lockfiles', () => {
+  const text = '# yarn lockfile v1\n\n\na@^1.0.0:\n  version "1.0.0"\n'
+
+  it('a comment as the last line, without a line feed, is a comment', () => {
+    const { packages } = readLockfile({ name: 'yarn.lock', text: `${text}# the end` })
+    expect(packages.map(({ purl }) => purl)).toEqual(['pkg:npm/a@1.0.0'])
+  })
+
+  it('a text without its quotation mark is refused, at once', () => {
+    for (const open of ['b@^1:\n  version "1', '"b@^1:\n  version "1.0.0"\n', 'b@^1:\n  version "1\\']) {
+      const error = refusal(() => readLockfile({ name: 'yarn.lock', text: text + open }))
+      expect(`${error.code} ${error.message}`).toMatch(/^E_FORMAT .*damaged or cut off/)
+    }
+  }, 5_000)
+})
+
 describe('bun lockfiles', () => {
   it('mark what came inside another tarball, and never give it the registry’s digest', () => {
     const { packages } = readLockfile(fixture('bun/bun.lock'))

@@ -68,10 +68,16 @@ export function readLockfile(file: string | LockfileText): Lockfile {
       path,
     )
   return readYarn(
-    parsed(path, () => yarnParser()(text).object),
+    parsed(path, () => yarnParser()(text + stop).object),
     path,
   )
 }
+
+/**
+ * Yarn's parser looks for the end of a comment and of a quoted text beyond the end of the file, until memory is full. A comment with a quotation mark
+ * ends both: a comment that was the last line, and a text that never ends, which then holds a line feed and is refused.
+ */
+const stop = '\n#"\n'
 
 /**
  * The lockfile of the project that a folder belongs to: in the folder itself or the nearest above it, up to the root of the repository; undefined
