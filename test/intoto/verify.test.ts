@@ -361,6 +361,20 @@ describe('names of keys', () => {
   })
 })
 
+describe('what to type', () => {
+  it('is one line, in which a shell carries out nothing that came from a name', async () => {
+    const names = ['a;touch x', '$(touch x)', 'a\nb', "it's", '`x`', 'two words', 'plain.js']
+    const wire = layout([step('build', { products: ['DISALLOW *'] })])
+    const report = await verdict({
+      layout: wire,
+      links: [await linkFile(alice, { name: 'build', products: files(Object.fromEntries(names.map((name) => [name, '']))) })],
+    })
+    const typed = errorsOf(report).flatMap(({ fix }) => fix.filter((line) => line.startsWith('npx intoto explain')))
+    const words = ['"a;touch x"', `'$(touch x)'`, `'a\\u{a}b'`, `'it'\\''s'`, "'`x`'", '"two words"', 'plain.js']
+    expect(typed.sort()).toEqual(words.map((word) => `npx intoto explain ${word}`).sort())
+  })
+})
+
 describe('kinds of keys', () => {
   it('a chain of RSA, ECDSA and Ed25519 people verifies', async () => {
     const [rsa, p256, p521] = await Promise.all([person('rsa'), person('ecdsa'), person('ecdsa-p521')])

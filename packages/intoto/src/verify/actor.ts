@@ -9,7 +9,7 @@ import { decodeMetadata, hasSignature, type Metadata } from '../metadata/metadat
 import type { Step } from '../model/layout.ts'
 import type { LinkSource } from './source.ts'
 import type { Run } from './run.ts'
-import { shown, whoText } from './text.ts'
+import { shown, whoText, wordText } from './text.ts'
 
 /** A readable file that is not signed under the id it is filed under. */
 export interface SignedFile {
@@ -79,7 +79,7 @@ async function signerOf(run: Run, step: Step, metadata: Metadata): Promise<Signe
       message: 'is not signed',
       text: 'nobody',
       from: 'no signatures in the file',
-      fix: [`npx intoto sign -f LINK -k KEY, by a key that may perform "${step.name}"`],
+      fix: [`npx intoto sign -f LINK -k KEY, by a key that may perform "${shown(step.name)}"`],
     }
   }
   if (metadata.signatures.some(({ keyid }) => step.pubkeys.includes(keyid) && !Object.hasOwn(run.layout.keys, keyid))) {
@@ -95,7 +95,7 @@ async function signerOf(run: Run, step: Step, metadata: Metadata): Promise<Signe
     text: `unknown key (${shown(ids.join(', '))})`,
     from: 'not in this layout',
     fix: [
-      `if this is a new key of theirs, the owner adds it: npx intoto layout renew --add-functionary ${step.name}=KEY.pub --sign-with OWNER`,
+      `if this is a new key of theirs, the owner adds it: npx intoto layout renew --add-functionary ${wordText(step.name)}=KEY.pub --sign-with OWNER`,
     ],
   }
 }
@@ -118,7 +118,7 @@ function otherId(run: Run, step: Step, { key, metadata }: { key: Key; metadata: 
     from: `the layout lists it under ${key.keyid.slice(0, 8)}`,
     cause:
       'in-toto tools written in Python and in Go derive different ids from one key, and a link counts only under the id that the layout lists',
-    fix: [`record the step again: npx intoto run -n ${step.name} --keyid-style ${style} --signing-key KEY -- COMMAND`],
+    fix: [`record the step again: npx intoto run -n ${wordText(step.name)} --keyid-style ${style} --signing-key KEY -- COMMAND`],
   }
 }
 
@@ -130,6 +130,6 @@ function otherStep(run: Run, step: Step, key: Key): SignerNote {
     text: whoText(run.who(key.keyid)),
     from: `may perform ${allowed}`,
     cause: `the step was carried out with the key for ${allowed}`,
-    fix: [`carry it out with a key that may: npx intoto run -n ${step.name} --signing-key KEY -- COMMAND`],
+    fix: [`carry it out with a key that may: npx intoto run -n ${wordText(step.name)} --signing-key KEY -- COMMAND`],
   }
 }

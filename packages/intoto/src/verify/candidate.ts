@@ -15,7 +15,7 @@ import { describeSigners } from './actor.ts'
 import type { LinkReport } from './report.ts'
 import type { Candidate, Run } from './run.ts'
 import type { LinkFile, LinkSource } from './source.ts'
-import { shown, whoText } from './text.ts'
+import { shown, whoText, wordText } from './text.ts'
 
 /** How a candidate looks in the Report. */
 export function linkReport(run: Run, candidate: Candidate, counted: boolean): LinkReport {
@@ -172,7 +172,7 @@ async function signatureFault(run: Run, step: Step, candidate: Candidate, metada
     code: 'E_SIGNATURE',
     message: `${shown(file)}: the signature of ${whoText(run.who(keyid))} does not hold for what the file says`,
     cause: 'the file was changed after signing, or signed with another key under this id',
-    fix: `carry out the step again: npx intoto run -n ${step.name} --signing-key KEY -- COMMAND`,
+    fix: `carry out the step again: npx intoto run -n ${wordText(step.name)} --signing-key KEY -- COMMAND`,
   }
 }
 
@@ -218,7 +218,7 @@ function nameFault(step: Step, { file, keyid }: Candidate, link: Link): ProblemI
     expected: { label: 'needed', text: step.name, from: linkFileName(step.name, keyid) },
     actual: { label: 'found', text: link.name, from: file },
     cause: 'the file was renamed or copied',
-    fix: `carry out the step: npx intoto run -n ${step.name} --signing-key KEY -- COMMAND`,
+    fix: `carry out the step: npx intoto run -n ${wordText(step.name)} --signing-key KEY -- COMMAND`,
   }
 }
 

@@ -9,7 +9,7 @@ import type { Link } from '../model/link.ts'
 import { formatRule, type ArtifactRule, type MatchRule } from '../model/rule.ts'
 import { covers, destination, destinationName, type Chain, type ChainLink, type RuleFailure } from './rules.ts'
 import { likelyScript } from './script.ts'
-import { digestText, more, shown } from './text.ts'
+import { digestText, more, shown, wordText } from './text.ts'
 
 /** What may help to guess. */
 export interface CauseContext {
@@ -55,7 +55,7 @@ function explainRequire(failure: RuleFailure, context: CauseContext): Omit<Probl
     ...asked,
     actual: { label: 'recorded', text: `${Object.keys(own.link[artifacts]).length} ${artifacts} without it`, from: own.file },
     ...(cause === undefined ? {} : { cause }),
-    fix: `carry out "${item.name}" again with the file, and record it (${artifacts === 'materials' ? '-m' : '-p'})`,
+    fix: `carry out "${shown(item.name)}" again with the file, and record it (${artifacts === 'materials' ? '-m' : '-p'})`,
   }
 }
 
@@ -85,7 +85,7 @@ function explainTamper(failure: RuleFailure, context: CauseContext): Omit<Proble
       rule: { text: formatRule(rule), step: item.name, list, index },
       ...(cause === undefined ? {} : { cause }),
       fix: [
-        `carry out "${rule.step}" and "${item.name}" again, with nothing in between`,
+        `carry out "${shown(rule.step)}" and "${shown(item.name)}" again, with nothing in between`,
         'if the change is meant, make it a step of its own: npx intoto run -n NAME, then npx intoto layout learn --add-step NAME',
         'npx intoto explain FILE -k OWNER.pub shows the way of a file',
       ],
@@ -149,13 +149,13 @@ function explainRest(failure: RuleFailure, context: CauseContext): Omit<ProblemI
     .map((rule) => whyNot({ rule, artifact, digests, link: own.link, chain: context.chain }))
   return {
     code: 'E_RULE',
-    message: `${shown(artifact)}: among the ${artifacts} of "${shown(item.name)}", and no rule before ${ref.text} takes it${more(failure.more)}`,
+    message: `${shown(artifact)}: among the ${artifacts} of "${shown(item.name)}", and no rule before ${shown(ref.text)} takes it${more(failure.more)}`,
     actual: evidence(own, verb, digestText(digests)),
     rule: ref,
     cause: reasons.find((reason) => reason !== undefined) ?? `no rule of ${ref.list} speaks of it`,
     fix: [
-      `npx intoto explain ${artifact}`,
-      `if it belongs there, the owner lets the layout say so before ${ref.text}; else remove it and carry out "${item.name}" again`,
+      `npx intoto explain ${wordText(artifact)}`,
+      `if it belongs there, the owner lets the layout say so before ${shown(ref.text)}; else remove it and carry out "${shown(item.name)}" again`,
     ],
   }
 }

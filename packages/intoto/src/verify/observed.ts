@@ -9,7 +9,7 @@ import type { Layout, Step } from '../model/layout.ts'
 import type { Link } from '../model/link.ts'
 import { explainFailure } from './cause.ts'
 import { applyRules, type Chain, type ChainLink } from './rules.ts'
-import { carryOutText, commandText, count, shown } from './text.ts'
+import { carryOutText, commandText, count, shown, wordText } from './text.ts'
 
 /** A link that was found, and the key whose signature on it holds, if it is one that the caller knows. */
 export interface ObservedFile {
@@ -41,7 +41,7 @@ export function compareObserved(layout: Layout, links: readonly ObservedFile[]):
       step: link.name,
       file,
       message: `${shown(file)}: the layout has no step "${shown(link.name)}"`,
-      fix: `npx intoto layout learn --add-step ${link.name} --sign-with OWNER`,
+      fix: `npx intoto layout learn --add-step ${wordText(link.name)} --sign-with OWNER`,
     })
   }
   return found.map(problem)
@@ -61,7 +61,7 @@ function actors(layout: Layout, step: Step, own: readonly ObservedFile[]): Probl
     step: step.name,
     file,
     message: `${shown(file)}: not signed by a key that may perform "${shown(step.name)}"`,
-    fix: `npx intoto layout renew --add-functionary ${step.name}=KEY.pub --sign-with OWNER`,
+    fix: `npx intoto layout renew --add-functionary ${wordText(step.name)}=KEY.pub --sign-with OWNER`,
   }))
   const people = new Set(allowed.map(({ key }) => keyMaterial(key!))).size
   if (people + strangers.length >= step.threshold) return found

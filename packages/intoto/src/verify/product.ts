@@ -161,7 +161,7 @@ function missing(name: string, maker: ChainLink, run: Run): ProblemInit {
     message: `${shown(name)}: made by "${shown(maker.link.name)}", but not on the disk`,
     expected: { label: `${maker.link.name} wrote`, text: digestText(digests), from: maker.file },
     actual: { label: 'on disk', text: 'not there', from: run.report.product!.path || '.' },
-    fix: `carry out "${maker.link.name}" again; if a later step deletes it, let the layout say so (DELETE)`,
+    fix: `carry out "${shown(maker.link.name)}" again; if a later step deletes it, let the layout say so (DELETE)`,
   }
 }
 
@@ -200,7 +200,7 @@ function changed(run: Run, { name, digests, maker, recorded }: Changed): Problem
       ? {}
       : { cause: `package.json script "${shown(script)}" (${shown(run.session.options.scripts![script]!)}) ran afterwards` }),
     fix: [
-      `carry out "${maker.link.name}" again, and change nothing afterwards`,
+      `carry out "${shown(maker.link.name)}" again, and change nothing afterwards`,
       'if the change is meant, make it a step of its own in the layout',
     ],
   }

@@ -27,17 +27,23 @@ export function digestText(digests: DigestMap, other?: DigestMap): string {
 
 /** A command as one line; arguments that would be read otherwise are quoted. */
 export function commandText(command: readonly string[]): string {
-  if (command.length === 0) return 'nothing'
-  return command.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(shown(word)))).join(' ')
+  return command.length === 0 ? 'nothing' : command.map(wordText).join(' ')
+}
+
+/** One word of a command line, so that a shell to which it is copied takes it for that word: nothing in it is carried out. */
+export function wordText(word: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word
+  const text = shown(word)
+  return /[$`!"'\\]/.test(text) ? `'${text.replaceAll("'", `'\\''`)}'` : `"${text}"`
 }
 
 /** What to type so that a step gets its link. Whoever packs has a command of our own for it: only that one knows the file that the client wrote. */
 export function carryOutText({ name, expected_command: command }: Step): string {
   if (command.includes('pack') && /^(?:npm|pnpm|yarn|bun)$/.test(command[0] ?? '')) {
-    const step = name === 'package' ? '' : ` -n ${name}`
+    const step = name === 'package' ? '' : ` -n ${wordText(name)}`
     return `npx intoto pack${step} --signing-key KEY, or the script "postpack": "intoto postpack${step}"`
   }
-  return `npx intoto run -n ${name} --signing-key KEY -- ${command.length === 0 ? 'COMMAND' : commandText(command)}`
+  return `npx intoto run -n ${wordText(name)} --signing-key KEY -- ${command.length === 0 ? 'COMMAND' : commandText(command)}`
 }
 
 /** `1 link`, `2 links`. */

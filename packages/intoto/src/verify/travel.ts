@@ -68,7 +68,7 @@ export function checkTravellingLinks(run: Run, item: RuledItem, list: RuleList):
       actual: { label: item.name, text: digestText(digests), from: own.file },
       rule: { text: formatRule(rule), step: item.name, list, index },
       cause: `"${shown(named.step)}" was carried out again after "${shown(item.name)}", or another file was put in its place`,
-      fix: `carry out "${item.name}" again, with the link of "${named.step}" that is to be verified`,
+      fix: `carry out "${shown(item.name)}" again, with the link of "${shown(named.step)}" that is to be verified`,
     })
   })
 }
