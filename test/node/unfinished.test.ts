@@ -1,9 +1,19 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { decodeMetadata, generateKeyPair, hasSignature, importSigner, keyidFor, type Key, type Link, type Signer } from 'intoto'
+import {
+  decodeMetadata,
+  generateKeyPair,
+  hasSignature,
+  importSigner,
+  keyidFor,
+  type Key,
+  type Link,
+  type Problem,
+  type Signer,
+} from 'intoto'
 import { recordStart, recordStop } from 'intoto/node'
-import { folder, problemOf } from './place.ts'
+import { folder, problemOf, replaceFs, systemError } from './place.ts'
 
 let signer: Signer
 let other: Signer
@@ -91,6 +101,20 @@ describe('recordStart and recordStop', () => {
     await problemOf(() => recordStop({ ...start, products: ['absent'], strict: true }), 'E_NOT_RECORDED')
     expect(existsSync(unfinished)).toBe(true)
     expect((await recordStop({ ...start, products: ['a'] })).path).toContain('edit')
+  })
+
+  it('warn of an unfinished link that cannot be removed: the step has its link', async () => {
+    const at = folder({ a: '1' })
+    const start = { step: 'edit', signer, base: at, folder: at }
+    const unfinished = await recordStart(start)
+    replaceFs('unlinkSync', (real) => (path) => {
+      if (path === unfinished) throw systemError('EIO')
+      return real(path)
+    })
+    const warnings: Problem[] = []
+    const { path } = await recordStop({ ...start, products: ['a'], warn: (problem) => warnings.push(problem) })
+    expect(existsSync(path)).toBe(true)
+    expect(warnings).toMatchObject([{ severity: 'warning', code: 'E_IO', file: unfinished }])
   })
 
   it('refuse a step name that would leave the folder', async () => {

@@ -1,7 +1,8 @@
 /**
  * Turns what the operating system says into a problem that a person can act on. Every module of this folder throws through here; nothing in
- * here touches a disk, and no message holds more of a file than its path.
+ * here reads or writes a file, and no message holds more of one than its path.
  */
+import { closeSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { InTotoError, type ProblemCode } from '../errors.ts'
 
@@ -86,5 +87,14 @@ export function patiently<T>(open: () => T): T {
       if ((number !== 'EMFILE' && number !== 'ENFILE') || wait > 512) throw error
       sleep(wait)
     }
+  }
+}
+
+/** Closes a descriptor through which nothing was written: what the system says of that changes nothing of what was read. */
+export function close(descriptor: number): void {
+  try {
+    closeSync(descriptor)
+  } catch {
+    // nothing depends on it
   }
 }

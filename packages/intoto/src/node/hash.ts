@@ -4,9 +4,9 @@
  * changed while they were read.
  */
 import crypto from 'node:crypto'
-import { closeSync, fstatSync, openSync, readSync, type BigIntStats } from 'node:fs'
+import { fstatSync, openSync, readSync, type BigIntStats } from 'node:fs'
 import { InTotoError } from '../errors.ts'
-import { errorNumber, fault, patiently, printable, sleep } from './fault.ts'
+import { close, errorNumber, fault, patiently, printable, sleep } from './fault.ts'
 import { kindOf, openForReading } from './read.ts'
 
 /** Algorithms that both reference implementations know. */
@@ -87,7 +87,7 @@ function readOnce(path: string, algorithms: readonly Algorithm[]): Reading | und
     if (errorNumber(error) === 'ESTALE') return undefined
     throw fault(error, { verb: 'hash', path })
   } finally {
-    if (descriptor !== undefined) closeSync(descriptor)
+    if (descriptor !== undefined) close(descriptor)
   }
 }
 

@@ -2,10 +2,10 @@
  * Reads metadata from disk: layouts, links, keys. A file is opened once and read once, so that the bytes that are checked are the bytes that
  * are used; anything that is not a regular file, or is too large, is refused before a byte is read. It never waits for a FIFO or a device.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
+import { constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { defaultLimits } from '../encoding/limits.ts'
 import { InTotoError } from '../errors.ts'
-import { fault, patiently, printable } from './fault.ts'
+import { close, fault, patiently, printable } from './fault.ts'
 
 /** What may be asked of a read. */
 export interface ReadOptions {
@@ -53,7 +53,7 @@ export function readMetadataFile(path: string, o: ReadOptions = {}): Uint8Array 
   } catch (error) {
     throw fault(error, { verb: 'read', path, what })
   } finally {
-    closeSync(descriptor)
+    close(descriptor)
   }
 }
 

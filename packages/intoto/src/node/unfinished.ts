@@ -51,7 +51,8 @@ export async function recordStart(o: StartOptions): Promise<string> {
 }
 
 /**
- * Checks the unfinished link, adds the products, signs, writes the link and deletes the unfinished one. Returns the link and its path.
+ * Checks the unfinished link, adds the products, signs, writes the link and deletes the unfinished one; that one staying is a warning, since the
+ * step has its link by then. Returns the link and its path.
  * @throws InTotoError E_IO: there is no unfinished link; E_SIGNATURE: this key did not sign it; E_FORMAT; those of recordArtifacts
  */
 export async function recordStop(o: StopOptions): Promise<{ metadata: Metadata<Link>; path: string }> {
@@ -71,7 +72,8 @@ export async function recordStop(o: StopOptions): Promise<{ metadata: Metadata<L
   try {
     unlinkSync(unfinished)
   } catch (error) {
-    throw fault(error, { verb: 'remove', path: unfinished })
+    const { problem } = fault(error, { verb: 'remove', path: unfinished })
+    o.warn?.({ ...problem, severity: 'warning' })
   }
   return { metadata, path }
 }

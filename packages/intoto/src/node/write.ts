@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, fchmodSync, fstatSync, fsyncSync, linkSync, openSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { InTotoError } from '../errors.ts'
-import { errorNumber, fault, patiently, printable } from './fault.ts'
+import { close, errorNumber, fault, patiently, printable } from './fault.ts'
 import { kindOf } from './read.ts'
 
 /** How a file is to be written. */
@@ -20,34 +20,31 @@ export interface WriteOptions {
 /**
  * Writes bytes to a temporary file in the same folder, syncs it, renames it and syncs the folder. A symbolic link at the path is replaced, not
  * followed; a folder, FIFO or device is refused.
- * @throws InTotoError E_IO with path and reason; the temporary file is gone and the earlier file untouched
+ * @throws InTotoError E_IO with path and reason; the temporary file is gone and the earlier file stands where it stood
  */
 export function writeFileAtomic(path: string, bytes: Uint8Array, o: WriteOptions = {}): void {
-  const temporary = join(dirname(path), temporaryName(basename(path)))
-  let made = false
+  const temporary = temporaryPath(path)
   try {
     refuseOddTarget(path)
     const descriptor = patiently(() => openSync(temporary, 'wx', o.mode ?? 0o666))
-    made = true
     try {
       fill(descriptor, bytes, o.mode)
     } finally {
       closeSync(descriptor)
     }
     if (o.exclusive) publishOnce(temporary, path)
-    else renameSync(temporary, path)
-    made = o.exclusive === true
+    else replace(temporary, path)
   } catch (error) {
     throw fault(error, { verb: 'write', path })
   } finally {
-    if (made) remove(temporary)
+    remove(temporary)
   }
-  syncFolder(dirname(path), path)
 }
 
 /** Short enough for file systems that end names at 255 bytes; the process id tells whose it was after a crash. */
-function temporaryName(name: string): string {
-  return `.${Array.from(name).slice(0, 40).join('')}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`
+function temporaryPath(path: string): string {
+  const name = Array.from(basename(path)).slice(0, 40).join('')
+  return join(dirname(path), `.${name}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`)
 }
 
 /** A rename over /dev/full or /dev/stdout would replace the device itself. */
@@ -74,15 +71,46 @@ function sync(descriptor: number): void {
   }
 }
 
+/** Until the folder is synced the earlier file keeps a second name: an error must not leave the new one behind, which a power cut may undo. */
+function replace(temporary: string, path: string): void {
+  const earlier = keepEarlier(path)
+  try {
+    renameSync(temporary, path)
+    syncFolder(dirname(path), () => {
+      if (earlier.kept) renameSync(earlier.name, path)
+      else if (earlier.absent) unlinkSync(path)
+    })
+  } finally {
+    if (earlier.kept) remove(earlier.name)
+  }
+}
+
+/** Neither kept nor absent on file systems without hard links: there the whole new file stays. */
+function keepEarlier(path: string): { name: string; kept: boolean; absent: boolean } {
+  const name = temporaryPath(path)
+  try {
+    linkSync(path, name)
+    return { name, kept: true, absent: false }
+  } catch (error) {
+    return { name, kept: false, absent: errorNumber(error) === 'ENOENT' }
+  }
+}
+
 /** A hard link fails when the name is taken, a rename does not; where there are no hard links the check and the rename are two calls. */
 function publishOnce(temporary: string, path: string): void {
   try {
     linkSync(temporary, path)
   } catch (error) {
     if (!['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP', 'EMLINK'].includes(errorNumber(error) ?? '')) throw error
-    closeSync(openSync(path, 'wx'))
-    renameSync(temporary, path)
+    close(openSync(path, 'wx'))
+    try {
+      renameSync(temporary, path)
+    } catch (reason) {
+      remove(path)
+      throw reason
+    }
   }
+  syncFolder(dirname(path), () => unlinkSync(path))
 }
 
 /** Best effort: whatever made the writing fail is the message that matters. */
@@ -94,8 +122,8 @@ function remove(path: string): void {
   }
 }
 
-/** Without this a power cut may undo the rename. Windows has no such call. */
-function syncFolder(folder: string, path: string): void {
+/** Without this a power cut may undo the rename; when it fails, we undo it ourselves. Windows has no such call. */
+function syncFolder(folder: string, undo: () => void): void {
   if (process.platform === 'win32') return
   let descriptor: number
   try {
@@ -106,8 +134,9 @@ function syncFolder(folder: string, path: string): void {
   try {
     sync(descriptor)
   } catch (error) {
-    throw fault(error, { verb: 'write', path })
+    undo()
+    throw error
   } finally {
-    closeSync(descriptor)
+    close(descriptor)
   }
 }
