@@ -133,15 +133,24 @@ function fail(error: unknown, words: readonly string[]): number {
   return exitCodeOf(error)
 }
 
-// A command that runs another one listens too and ends it first; only without such a listener is it on us to stop.
-process.on('SIGINT', () => {
-  if (process.listenerCount('SIGINT') === 1) process.exit(exitCodes.interrupted)
-})
+// A command that runs another one listens too and ends it first; only without such a listener is it on us to stop. We come here between two calls,
+// so what was being written is whole; a command that is through has its exit code, which must not deny a link that it wrote.
+let isThrough = false
+for (const [signal, code] of [
+  ['SIGINT', exitCodes.interrupted],
+  ['SIGTERM', 143],
+] as const) {
+  process.on(signal, () => {
+    if (process.listenerCount(signal) === 1) process.exit(isThrough ? process.exitCode : code)
+  })
+}
 const words = process.argv.slice(2)
 process.on('uncaughtException', (error) => {
   process.exit(fail(error, words))
 })
-main(words).then(
-  (code) => void (process.exitCode = code),
-  (error: unknown) => void (process.exitCode = fail(error, words)),
-)
+main(words).then(end, (error: unknown) => end(fail(error, words)))
+
+function end(code: number): void {
+  process.exitCode = code
+  isThrough = true
+}
