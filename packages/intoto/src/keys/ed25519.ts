@@ -1,6 +1,7 @@
 /**
- * What both cryptographic implementations agree on before either looks at an Ed25519 signature (RFC 8032, 5.1.7): a scalar below the group
- * order, points in their only encoding, and no key of small order. Implementations differ exactly there, and the verdict must not.
+ * What both cryptographic implementations agree on before either looks at an Ed25519 signature (RFC 8032, 5.1.7; W3C Web Cryptography, Ed25519
+ * verify): a scalar below the group order, points in their only encoding, and neither key nor R of small order. Implementations, and versions
+ * of one, differ exactly there, and the verdict must not.
  */
 import { fromHex } from '../encoding/bytes.ts'
 
@@ -38,6 +39,6 @@ export function isWeakPoint(point: Uint8Array): boolean {
 
 /** May this pair be handed to an implementation? Says nothing about whether the signature is good. */
 export function isPlausible(publicKey: Uint8Array, signature: Uint8Array): boolean {
-  if (publicKey.length !== 32 || signature.length !== 64 || isWeakPoint(publicKey)) return false
-  return isBelow(ordinate(signature.subarray(0, 32)), prime) && isBelow(signature.subarray(32), order)
+  if (publicKey.length !== 32 || signature.length !== 64) return false
+  return !isWeakPoint(publicKey) && !isWeakPoint(signature.subarray(0, 32)) && isBelow(signature.subarray(32), order)
 }
