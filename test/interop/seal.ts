@@ -49,7 +49,7 @@ async function byPeer(
 const pae = (body: Uint8Array): Uint8Array => Buffer.concat([Buffer.from(`DSSEv1 28 application/vnd.in-toto+json ${body.length} `), body])
 
 /** An envelope around anything at all: the library's own `sign` is for what is well formed. */
-async function envelope(payload: JsonValue, format: string, signers: { signer: Signer; ids: string[] }[]): Promise<Uint8Array> {
+export async function envelope(payload: JsonValue, format: string, signers: { signer: Signer; ids: string[] }[]): Promise<Uint8Array> {
   const body = format === 'dsse' ? Buffer.from(stringifyJson(payload)) : canonicalJson(payload)
   const signatures: JsonObject[] = []
   for (const { signer, ids } of signers) {
@@ -85,7 +85,7 @@ async function sealOne(sealer: Sealer, content: PlannedLink | PlannedLayout, tam
 }
 
 /** Whether a file of this name can lie in a folder without leaving it. */
-const fits = (name: string): boolean => !/[/\0]/.test(name) && Buffer.byteLength(name) < 256
+export const fits = (name: string): boolean => !/[/\0]/.test(name) && Buffer.byteLength(name) < 256
 
 async function sealEvidence(
   sealer: Sealer,
