@@ -8,7 +8,13 @@ import { inNode, reporters } from '../../vitest.config.ts'
 export default defineConfig({
   resolve: inNode,
   test: {
-    include: ['test/slow/chains.slow.ts', 'test/slow/journeys.slow.ts', 'test/slow/kills.slow.ts', 'test/slow/mutants.slow.ts'],
+    include: [
+      'test/slow/chains.slow.ts',
+      'test/slow/faults.slow.ts',
+      'test/slow/journeys.slow.ts',
+      'test/slow/kills.slow.ts',
+      'test/slow/mutants.slow.ts',
+    ],
     env: { CI_SHARE: '1' },
     reporters,
     testTimeout: 1_800_000,
