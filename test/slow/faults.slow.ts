@@ -83,7 +83,7 @@ async function callsOf(program: Program, withEarlier: boolean): Promise<SystemCa
     const number = (numbers.get(name) ?? 0) + 1
     numbers.set(name, number)
     isCounted ||= program.from.test(line)
-    const isOurs = line.includes(program.scene.dir) || /^\w+\((AT_FDCWD, )?"[^/]/.test(line) || /^write\(2</.test(line)
+    const isOurs = line.includes(program.scene.dir) || /^\w+\((AT_FDCWD, )?"[^/]/.test(line) || line.startsWith('write(2<')
     if (isCounted && isOurs) calls.push({ name, number, text: line })
   }
   return calls
