@@ -29,7 +29,7 @@ beforeAll(async () => {
   // Chains are signed with the quick ones: it is not the arithmetic that is tried here.
   const quick = keys.filter(({ type }, i) => type === 'ed25519' || (type === 'ecdsa' && keys[i - 1]?.type !== type) || type === 'rsa')
   kinds = [...(await chainKinds({ fast: library, plain }, quick, folder)), ...(await readerKinds(keys))]
-})
+}, 600_000)
 
 test(`${count} mutants: no wrong acceptance, no stray error, no hang`, async () => {
   const { counts, findings } = await campaign(kinds, { count, ...(share && { seed: 1_714_550_677 }) })
