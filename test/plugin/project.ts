@@ -147,9 +147,8 @@ export class Project {
   /** Names of the files below a folder of the project, sorted. */
   files(folder: string): string[] {
     const path = this.path(folder)
-    if (!existsSync(path)) return []
-    const found = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-    return found.map((entry) => join(entry.parentPath, entry.name).slice(this.dir.length + 1)).sort()
+    const found = existsSync(path) ? filesBelow(path) : []
+    return found.map((file) => file.slice(this.dir.length + 1)).sort()
   }
 
   /** Every link in the project, wherever it lies. */
@@ -180,6 +179,14 @@ export class Project {
       })
     })
   }
+}
+
+/** Plain files below a folder; what symbolic links lead to is elsewhere. `recursive` of readdir follows them from Node 26 on. */
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    return entry.isDirectory() ? filesBelow(path) : entry.isFile() ? [path] : []
+  })
 }
 
 /** Regular files below a folder that a trace shows as opened for reading: descriptors are printed with their path, calls may be interrupted. */
