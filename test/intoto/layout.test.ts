@@ -150,6 +150,15 @@ describe('parseLayout', () => {
     expect(Object.keys(parseLayout(layout([], { keys: { [key.keyid]: object } })).keys)).toHaveLength(1)
   })
 
+  it('refuses more keys and rules than the limits, naming them, before it looks at one', () => {
+    const keys = Object.fromEntries(Array.from({ length: 1001 }, (_, i) => [i.toString(16).padStart(64, '0'), {}]))
+    expect(() => parseLayout({ ...layout([step('build')]), keys })).toThrow('layout.keys: more than the limit of 1000 (keys)')
+    const rules = Array.from({ length: 10_001 }, () => ['no rule'])
+    const steps = ['a', 'b'].map((name) => ({ ...step(name), expected_products: rules }))
+    expect(() => parseLayout(layout(steps))).toThrow('layout.steps: more than the limit of 20000 (rules)')
+    expect(() => parseLayout(layout(steps), { rules: 30_000 })).toThrow('no rule')
+  })
+
   it('refuses more steps, and longer rules, than the limits, naming them', () => {
     const many = thrownBy(() => parseLayout(layout([step('a'), step('b')], { inspect: [inspection('c')] }), { steps: 2 }))
     expect([many.code, many.message]).toEqual(['E_LAYOUT_INVALID', expect.stringContaining('(steps)')])

@@ -22,6 +22,11 @@ describe('lintLayout', () => {
     ).toEqual([])
   })
 
+  it('has as many notes as it takes', () => {
+    const members = Object.fromEntries(Array.from({ length: 150_000 }, (_, i) => [`x${i}`, 0]))
+    expect(lintLayout(parseLayout(layout([{ ...step('build'), ...members }])), { now }).length).toBeGreaterThanOrEqual(150_000)
+  })
+
   it('notes a list that lets everything else pass', () => {
     expect(ofRules('CREATE dist/*')).toEqual([expect.stringContaining('layout.steps[0].expected_products: does not end with DISALLOW *')])
     expect(ofRules()).toEqual([])

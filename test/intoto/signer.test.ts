@@ -128,6 +128,38 @@ describe('importSigner', () => {
     expect(await refusal('E_KEY', () => importSigner(pem, { password: 'other' }))).toMatch(/password is wrong/)
   })
 
+  it('refuses a file that asks for years of work before its password is known to be wrong', async () => {
+    const hex = (...parts: string[]): string => parts.join('')
+    const element = (tag: string, body: string): string => hex(tag, (body.length / 2).toString(16).padStart(2, '0'), body)
+    const cipher = hex('060960864801650304012a', element('04', '00'.repeat(16)))
+    const sealed = (kdf: string, parameters: string): string => {
+      const scheme = element('30', hex(element('30', hex(kdf, element('30', parameters))), element('30', cipher)))
+      const whole = element('30', hex(element('30', hex('06092a864886f70d01050d', scheme)), element('04', '00'.repeat(16))))
+      return writePem('ENCRYPTED PRIVATE KEY', fromHex(whole))
+    }
+    const salt = element('04', '00'.repeat(8))
+    const slow = [
+      sealed('06092a864886f70d01050c', hex(salt, element('02', '7fffffff'))),
+      sealed('06092b06010401da47040b', hex(salt, element('02', '4000'), element('02', '08'), element('02', '4000'))),
+      writePem(
+        'ENCRYPTED PRIVATE KEY',
+        fromHex(
+          element(
+            '30',
+            hex(
+              element('30', hex('06092a864886f70d010503', element('30', hex(salt, element('02', '7fffffff'))))),
+              element('04', '00'.repeat(16)),
+            ),
+          ),
+        ),
+      ),
+    ]
+    for (const pem of slow) {
+      if (onNode) expect(await refusal('E_KEY', () => importSigner(pem, { password: 'secret' }))).toMatch(/more rounds/)
+      else await refusal('E_UNSUPPORTED', () => importSigner(pem, { password: 'secret' }))
+    }
+  })
+
   it('reads other encryptions in Node, and says what to do elsewhere', async () => {
     const pem = encrypted('des-ede3-cbc')
     if (onNode) expect((await importSigner(pem, { password: 'secret' })).key.keytype).toBe('ed25519')

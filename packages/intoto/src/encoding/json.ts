@@ -70,6 +70,8 @@ const maxDigits = 4_300
 const escapes: ReadonlyMap<string, string> = new Map(
   Object.entries({ '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }),
 )
+/** Pieces of a string that are joined at once: a list of millions would take many times the memory of its text. */
+const mostParts = 8_192
 /** Characters of a string that stand for themselves; by far the fastest way to find its end. */
 const plainForm = /[^"\\\0-\x1f]*/y
 
@@ -151,14 +153,17 @@ class Reader {
     const code = this.plain()
     if (code === quote) return this.text.slice(start, this.at++)
     const parts = [this.text.slice(start, this.at)]
+    let whole = ''
     while (this.text.charCodeAt(this.at) === backslash) {
       parts.push(this.escape())
+      if (parts.length >= mostParts) whole += parts.splice(0).join('')
+      if (this.text.charCodeAt(this.at) === backslash) continue
       const from = this.at
       this.plain()
       parts.push(this.text.slice(from, this.at))
     }
     if (!this.take(quote)) this.fail(this.at < this.text.length ? 'a control character in a string' : 'a string without end')
-    return parts.join('')
+    return whole + parts.join('')
   }
 
   /** Goes to the next character that is not a plain one of a string, and says which it is; NaN at the end. */
@@ -186,8 +191,9 @@ class Reader {
 
   /** The UTF-16 unit of the escape `\uXXXX` at this place. */
   private unit(at: number): number {
-    const digits = this.text.slice(at + 2, at + 6)
-    return /^[0-9a-fA-F]{4}$/.test(digits) ? Number.parseInt(digits, 16) : this.fail('an unknown escape', at)
+    let unit = 0
+    for (let i = at + 2; i < at + 6; i++) unit = unit * 16 + hexDigit(this.text.charCodeAt(i))
+    return unit >= 0 ? unit : this.fail('an unknown escape', at)
   }
 
   private number(): number | bigint {
@@ -228,6 +234,13 @@ class Reader {
       fix: 'make the file again, or fetch it again: it may have been cut off or edited',
     })
   }
+}
+
+/** Far below zero for what is no digit, so that no number with one of those is positive. */
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30
+  const letter = code | 0x20
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -0x10000
 }
 
 function shorten(name: string): string {

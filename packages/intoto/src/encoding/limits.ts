@@ -17,6 +17,10 @@ export interface Limits {
   signatures: number
   /** Steps and inspections of a layout together. */
   steps: number
+  /** Keys of a layout; each is looked at before anybody knows who signed it. */
+  keys: number
+  /** Artifact rules of a layout, those of all steps and inspections together. */
+  rules: number
   /** Bytes of one artifact rule. */
   ruleBytes: number
   sublayoutDepth: number
@@ -30,6 +34,8 @@ export const defaultLimits: Readonly<Limits> = {
   artifacts: 250_000,
   signatures: 1_000,
   steps: 1_000,
+  keys: 1_000,
+  rules: 20_000,
   ruleBytes: 4_096,
   sublayoutDepth: 16,
 }

@@ -14,6 +14,7 @@ import {
 } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { PrivateKey } from './crypto.ts'
+import { refuseSlow } from './pbes2.ts'
 import type { Algorithm, Hash } from './scheme.ts'
 
 /** SHA-256, 32 bytes. */
@@ -57,6 +58,7 @@ export async function decrypt(encrypted: Uint8Array, password: string): Promise<
 
 /** See `Crypto.decryptSync`: every encryption that OpenSSL knows. */
 export function decryptSync(encrypted: Uint8Array, password: string): Uint8Array {
+  refuseSlow(encrypted)
   const key = createPrivateKey({ key: asBuffer(encrypted), format: 'der', type: 'pkcs8', passphrase: password })
   return plain(key.export({ format: 'der', type: 'pkcs8' }))
 }

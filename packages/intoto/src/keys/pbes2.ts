@@ -6,11 +6,13 @@ import { fromHex, toHex, utf8 } from '../encoding/bytes.ts'
 import { derTag, readElement, readOid, readSequence, writeElement, writeOid, writePositive, type DerElement } from '../encoding/der.ts'
 import type { InTotoError } from '../errors.ts'
 import type { Hash } from './scheme.ts'
+import { badKey } from './spki.ts'
 import { rethrowUnsupported, subtleCrypto, unsupported } from './subtle.ts'
 
 const oids = {
   pbes2: '1.2.840.113549.1.5.13',
   pbkdf2: '1.2.840.113549.1.5.12',
+  scrypt: '1.3.6.1.4.1.11591.4.11',
   sha256: '1.2.840.113549.2.9',
   aes256: '2.16.840.1.101.3.4.1.42',
 }
@@ -32,6 +34,8 @@ const ciphers: ReadonlyMap<string, number> = new Map([
 const iterations = 600_000
 /** What a file may ask for before it is taken for an attack on the reader's time. */
 const maxIterations = 10_000_000
+/** The same for scrypt (RFC 7914): N times r times p, a hundred times what OpenSSL writes. */
+const maxScryptCost = 16_777_216
 
 interface Parameters {
   salt: Uint8Array
@@ -82,6 +86,33 @@ export async function decryptPbes2(encrypted: Uint8Array, password: string): Pro
   return new Uint8Array(await subtleCrypto().decrypt({ name: 'AES-CBC', iv: new Uint8Array(iv) }, key, new Uint8Array(body)))
 }
 
+/**
+ * Refuses a key whose password would be tried for minutes or years, for platforms that carry out whatever a file asks for.
+ * @throws E_KEY; E_FORMAT when that can't be told
+ */
+export function refuseSlow(encrypted: Uint8Array): void {
+  const cost = costOf(encrypted)
+  if (cost <= 1) return
+  throw badKey(
+    'its password is protected by more rounds than an honest file asks for',
+    'encrypt it anew: openssl pkcs8 -topk8 -v2 aes256 -in KEY -out NEW',
+  )
+}
+
+/** The work that a file asks for, as a share of what is allowed. */
+function costOf(encrypted: Uint8Array): number {
+  const [name, parameters] = inside(readSequence(encrypted)[0])
+  if (readOid(name) !== oids.pbes2) return countOf(inside(parameters)[1]) / maxIterations
+  const [kdfName, kdf] = inside(inside(parameters)[0])
+  const [, first, ...others] = inside(kdf)
+  if (readOid(kdfName) !== oids.scrypt) return countOf(first) / maxIterations
+  return (countOf(first) * countOf(others[0]) * countOf(others[1])) / maxScryptCost
+}
+
+function countOf(element: DerElement | undefined): number {
+  return element?.tag === derTag.integer ? Number.parseInt(toHex(element.body), 16) : 0
+}
+
 function readParameters(scheme: DerElement | undefined): Parameters {
   const [name, both] = inside(scheme)
   if (readOid(name) !== oids.pbes2) throw foreign()
@@ -93,7 +124,7 @@ function readParameters(scheme: DerElement | undefined): Parameters {
   const [salt, count, ...rest] = inside(kdfParameters)
   const prf = rest.find(({ tag }) => tag === derTag.sequence)
   const hash = prf === undefined ? 'SHA-1' : prfs.get(readOid(inside(prf)[0]))
-  const iterations = count?.tag === derTag.integer ? Number.parseInt(toHex(count.body), 16) : 0
+  const iterations = countOf(count)
   if (hash === undefined || salt === undefined || iv === undefined || !(iterations >= 1 && iterations <= maxIterations)) throw foreign()
   return { salt: readElement(salt.whole, derTag.octetString), iterations, hash, bits, iv: readElement(iv.whole, derTag.octetString) }
 }

@@ -77,7 +77,7 @@ function needed(password: string | undefined): string {
 }
 
 function wrongPassword(error: unknown): never {
-  if (error instanceof InTotoError && error.code === 'E_UNSUPPORTED') throw error
+  if (error instanceof InTotoError && (error.code === 'E_UNSUPPORTED' || error.code === 'E_KEY')) throw error
   throw badKey('the password is wrong, or the file is damaged', 'give the password with which the key was encrypted')
 }
 

@@ -76,10 +76,11 @@ export function parseLayout(value: unknown, limits?: Partial<Limits>): Layout {
   expectLiteral(layout['_type'], 'layout', within(root, '_type'))
   parseExpires(expectString(layout['expires'], within(root, 'expires')))
   if (layout['readme'] !== undefined) expectString(layout['readme'], within(root, 'readme'))
-  layout['keys'] = parseKeys(layout['keys'], within(root, 'keys'))
+  layout['keys'] = parseKeys(layout['keys'], within(root, 'keys'), most)
   const steps = expectList(layout['steps'], within(root, 'steps'))
   const inspect = expectList(layout['inspect'], within(root, 'inspect'))
   if (steps.length + inspect.length > most.steps) refuseBeyond(within(root, 'steps'), 'steps', most.steps)
+  if (countRules([...steps, ...inspect]) > most.rules) refuseBeyond(within(root, 'steps'), 'rules', most.rules)
   layout['steps'] = steps.map((step, i) => parseStep(step, within(within(root, 'steps'), i), most))
   layout['inspect'] = inspect.map((inspection, i) => parseInspection(inspection, within(within(root, 'inspect'), i), most))
   refuseSharedNames(layout as unknown as Layout)
@@ -103,8 +104,21 @@ export function parseExpires(text: string): number {
   return refuse(within(root, 'expires'), 'a date of the form YYYY-MM-DDTHH:MM:SSZ that exists', text)
 }
 
-function parseKeys(value: unknown, place: Place): JsonObject {
+/** Before any of them is looked at; what is no list of rules is refused later. */
+function countRules(items: readonly JsonValue[]): number {
+  let count = 0
+  for (const item of items) {
+    for (const list of ['expected_materials', 'expected_products']) {
+      const rules = (item as JsonObject | null)?.[list]
+      if (Array.isArray(rules)) count += rules.length
+    }
+  }
+  return count
+}
+
+function parseKeys(value: unknown, place: Place, limits: Limits): JsonObject {
   const keys = expectRecord(value, place)
+  if (Object.keys(keys).length > limits.keys) refuseBeyond(place, 'keys', limits.keys)
   const parsed = emptyRecord()
   for (const keyid of Object.keys(keys)) {
     const here = within(place, keyid)

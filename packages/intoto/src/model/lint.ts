@@ -21,9 +21,11 @@ const certificates = ['rootcas', 'intermediatecas', 'cert_constraints']
  * Metablock, both reference tools sign only the members that they know, so another one is an error there.
  */
 export function layoutNotes(layout: Layout, format?: 'dsse' | 'metablock'): ProblemInit[] {
-  const notes = [...memberNotes(layout, 'layout', known.layout)]
-  layout.steps.forEach((step, i) => notes.push(...memberNotes(step, `layout.steps[${i}]`, known.step)))
-  layout.inspect.forEach((inspection, i) => notes.push(...memberNotes(inspection, `layout.inspect[${i}]`, known.inspection)))
+  const notes = [
+    ...memberNotes(layout, 'layout', known.layout),
+    ...layout.steps.flatMap((step, i) => memberNotes(step, `layout.steps[${i}]`, known.step)),
+    ...layout.inspect.flatMap((inspection, i) => memberNotes(inspection, `layout.inspect[${i}]`, known.inspection)),
+  ]
   const certain = (note: ProblemInit): ProblemInit =>
     format === 'metablock' && note.code === 'E_LAYOUT_INVALID' ? { ...note, severity: 'error' } : note
   return [...notes.map(certain), ...keyNotes(layout)]
@@ -91,19 +93,19 @@ export interface LintOptions {
 export function lintLayout(layout: Layout, o: LintOptions = {}): Problem[] {
   const found = [...layoutNotes(layout), ...expiryNotes(layout, o)]
   if (layout.steps.length === 0) found.push(warning('layout.steps: there are none, so the layout promises nothing', 'add steps'))
-  layout.steps.forEach((step, i) => found.push(...stepNotes(layout, step, `layout.steps[${i}]`)))
   const names = new Set([...layout.steps, ...layout.inspect].map(({ name }) => name))
   const items: [Step | Inspection, string][] = [
     ...layout.steps.map((step, i): [Step, string] => [step, `layout.steps[${i}]`]),
     ...layout.inspect.map((inspection, i): [Inspection, string] => [inspection, `layout.inspect[${i}]`]),
   ]
-  for (const [item, path] of items) {
-    for (const list of ['expected_materials', 'expected_products'] as const) {
+  const ofSteps = layout.steps.flatMap((step, i) => stepNotes(layout, step, `layout.steps[${i}]`))
+  const ofLists = items.flatMap(([item, path]) =>
+    (['expected_materials', 'expected_products'] as const).flatMap((list) => {
       const rules = item[list].map((tokens) => parseRule(tokens))
-      found.push(...listNotes(rules, { path: `${path}.${list}`, item, list, names, layout }))
-    }
-  }
-  return found.map(problem)
+      return listNotes(rules, { path: `${path}.${list}`, item, list, names, layout })
+    }),
+  )
+  return [...found, ...ofSteps, ...ofLists].map(problem)
 }
 
 function warning(message: string, fix: string, more: Partial<ProblemInit> = {}): ProblemInit {
