@@ -1,5 +1,5 @@
 /**
- * The readers under a coverage-guided fuzzer: 25 seconds for every change, ten minutes by hand (or `INTOTO_SECONDS`). No input ends in an error that is not
+ * The readers under a coverage-guided fuzzer: 15 seconds for every change, ten minutes by hand (or `INTOTO_SECONDS`). No input ends in an error that is not
  * ours, hangs, or is read in two ways.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { chosenSeed, Random } from '../interop/random.ts'
 import { fuzz } from '../mutants/fuzz.ts'
 import { targets } from '../mutants/target.ts'
 
-const seconds = process.env['CI_SHARE'] === undefined ? Number(process.env['INTOTO_SECONDS'] ?? 600) : 25
+const seconds = process.env['CI_SHARE'] === undefined ? Number(process.env['INTOTO_SECONDS'] ?? 600) : 15
 
 test('readers answer or refuse, whatever they are given', async () => {
   const seed = chosenSeed()

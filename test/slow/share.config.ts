@@ -10,6 +10,7 @@ export default defineConfig({
   test: {
     include: [
       'test/slow/chains.slow.ts',
+      'test/slow/conformance.slow.ts',
       'test/slow/fuzz.slow.ts',
       'test/slow/faults.slow.ts',
       'test/slow/journeys.slow.ts',
