@@ -38,6 +38,8 @@ export async function campaign(kinds: readonly Kind[], o: { count: number; seed?
     }
     const milliseconds = performance.now() - began
     counts.milliseconds += milliseconds
+    if ((i + 1) % 10_000 === 0)
+      console.log(`${i + 1} mutants in ${((performance.now() - start) / 1000).toFixed(0)} s, ${result.findings.length} findings`)
     if (milliseconds > slowest.milliseconds) slowest = { milliseconds, seed: own, kind: kind.name }
   }
   await dog.close()

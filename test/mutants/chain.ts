@@ -240,3 +240,21 @@ export async function chainKinds(judges: Judges, keys: readonly TestKey[], scrat
     },
   ]
 }
+
+/** Judges random chains, honest and tampered with, both ways; how many were accepted. @throws at the first about which the two differ */
+export async function bothWays(
+  judges: Judges,
+  o: { keys: readonly TestKey[]; scratch: string; seed: number; count: number },
+): Promise<number> {
+  let accepted = 0
+  for (let seed = o.seed; seed < o.seed + o.count; seed++) {
+    const { plan, files } = await generate(seed >>> 0, o.keys, { scratch: o.scratch })
+    const owners = plan.trusted.map(({ publicPem }) => publicPem)
+    try {
+      if ((await both(judges, { files, owners, ...(plan.parameters && { parameters: plan.parameters }) })).ok) accepted++
+    } catch (cause) {
+      throw new Error(`INTOTO_SEED=${seed >>> 0}: ${String(cause)}`, { cause })
+    }
+  }
+  return accepted
+}

@@ -7,9 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as library from 'intoto'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { makeKeys } from '../interop/keys.ts'
+import { makeKeys, type TestKey } from '../interop/keys.ts'
+import { chosenSeed } from '../interop/random.ts'
 import { campaign } from '../mutants/campaign.ts'
-import { chainKinds } from '../mutants/chain.ts'
+import { bothWays, chainKinds, type Judges } from '../mutants/chain.ts'
 import type { Kind } from '../mutants/kind.ts'
 import { readerKinds } from '../mutants/reader.ts'
 
@@ -19,6 +20,8 @@ const count = share ? 10_000 : Number(process.env['INTOTO_COUNT'] ?? 200_000)
 const folder = mkdtempSync(join(tmpdir(), 'mutants-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 let kinds: Kind[]
+let judges: Judges
+let quick: TestKey[]
 
 beforeAll(async () => {
   vi.resetModules()
@@ -27,8 +30,9 @@ beforeAll(async () => {
   vi.doUnmock('../../packages/intoto/src/metadata/fast.ts')
   const keys = await makeKeys(folder)
   // Chains are signed with the quick ones: it is not the arithmetic that is tried here.
-  const quick = keys.filter(({ type }, i) => type === 'ed25519' || (type === 'ecdsa' && keys[i - 1]?.type !== type) || type === 'rsa')
-  kinds = [...(await chainKinds({ fast: library, plain }, quick, folder)), ...(await readerKinds(keys))]
+  quick = keys.filter(({ type }, i) => type === 'ed25519' || (type === 'ecdsa' && keys[i - 1]?.type !== type) || type === 'rsa')
+  judges = { fast: library, plain }
+  kinds = [...(await chainKinds(judges, quick, folder)), ...(await readerKinds(keys))]
 }, 600_000)
 
 test(`${count} mutants: no wrong acceptance, no stray error, no hang`, async () => {
@@ -38,4 +42,11 @@ test(`${count} mutants: no wrong acceptance, no stray error, no hang`, async () 
   // The mutants must be worth their while: of every kind, and most of them no longer good.
   expect(new Set(counts.keys())).toEqual(new Set(kinds.map(({ name }) => name)))
   for (const { name } of kinds) expect([name, counts.get(name)!.refused > 0]).toEqual([name, true])
+})
+
+const chains = share ? 500 : 10_000
+test(`${chains} random chains: the same Report the fast way and the plain one`, async () => {
+  const seed = chosenSeed()
+  console.log(`INTOTO_SEED=${seed}`)
+  expect(await bothWays(judges, { keys: quick, scratch: folder, seed, count: chains })).toBeGreaterThan(chains * 0.2)
 })
