@@ -93,5 +93,6 @@ describe('parseRule', () => {
     )
     expect(formatRule({ kind: 'ALLOW', pattern: 'my file' })).toBe('ALLOW "my file"')
     expect(thrownBy(() => parseRuleText('ALLOW "my file')).code).toBe('E_LAYOUT_INVALID')
+    expect(thrownBy(() => parseRuleText('ALLOW "my\nfile"')).message).toBe('rule: "my\\nfile" is not a quoted word')
   })
 })

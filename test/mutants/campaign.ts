@@ -36,7 +36,9 @@ export async function campaign(kinds: readonly Kind[], o: { count: number; seed?
     try {
       counts[await kind.run(random)]++
     } catch (error) {
-      result.findings.push(`INTOTO_SEED=${own} (${kind.name}): ${error instanceof Error ? error.stack : String(error)}`)
+      const finding = `INTOTO_SEED=${own} (${kind.name}): ${error instanceof Error ? error.stack : String(error)}`
+      result.findings.push(finding)
+      console.error(finding)
     }
     const milliseconds = performance.now() - began
     counts.milliseconds += milliseconds

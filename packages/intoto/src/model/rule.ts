@@ -117,8 +117,9 @@ function unquote(token: string): string {
   try {
     return JSON.parse(token) as string
   } catch (cause) {
+    const shown = token.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1))
     throw new InTotoError(
-      { code: 'E_LAYOUT_INVALID', message: `rule: ${token} is not a quoted word`, fix: 'quote as in JSON: "a name"' },
+      { code: 'E_LAYOUT_INVALID', message: `rule: ${shown} is not a quoted word`, fix: 'quote as in JSON: "a name"' },
       { cause },
     )
   }
