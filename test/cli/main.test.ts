@@ -2,11 +2,13 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { nearest } from '../../packages/cli/src/nearest.ts'
 import { strangers } from '../../packages/cli/src/environment.ts'
-import { bareEnvironment, bin, complaints, intoto, mustRun, problemLine, start, temporaryFolder, type Ended } from './command.ts'
+import { bareEnvironment, bin, complaints, endOf, intoto, mustRun, problemLine, start, temporaryFolder, type Ended } from './command.ts'
 
 let folder: string
 
@@ -184,14 +186,26 @@ describe.skipIf(process.platform === 'win32')('a world that breaks', () => {
   })
 
   test('Ctrl-C while a command waits: 130', async () => {
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const store = `archivista+http://127.0.0.1:${port}`
+    const child = start(['evidence', 'pull', join(folder, 'alice.pub'), '--store', store], { cwd: folder })
+    // A store that never answers: the command waits for as long as it is asked to.
+    await once(server, 'request')
+    child.kill('SIGINT')
+    expect(await endOf(child)).toMatchObject({ code: 130, signal: null, out: '' })
+    server.close()
+  })
+
+  test('Ctrl-C when a command is through changes nothing about its exit code', async () => {
     writeFileSync(
-      join(folder, 'wait.mjs'),
+      join(folder, 'through.mjs'),
       `import { createRequire } from 'node:module'\nsetTimeout(() => {}, 60_000)\nprocess.argv.splice(1, 2, 'intoto', '--version')\ncreateRequire(import.meta.url)(${JSON.stringify(bin)})\n`,
     )
-    const child = spawn(process.execPath, [join(folder, 'wait.mjs'), 'x'], { env: bareEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [join(folder, 'through.mjs'), 'x'], { env: bareEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
     await once(child.stdout, 'data')
     child.kill('SIGINT')
-    const [code] = (await once(child, 'close')) as [number]
-    expect(code).toBe(130)
+    expect(await endOf(child)).toMatchObject({ code: 0, signal: null })
   })
 })

@@ -48,7 +48,7 @@ function run([program, ...args]) {
     const timer = setTimeout(() => {
       isLate = true
       // The group: an implementation may wait for a child of its own.
-      kill(-child.pid, 'SIGKILL')
+      if (child.pid !== undefined) kill(-child.pid, 'SIGKILL')
     }, seconds * 1000)
     child.on('error', reject).on('close', (code) => {
       clearTimeout(timer)

@@ -116,23 +116,29 @@ describe('a platform without WebCrypto', () => {
 
 describe('the check before both', () => {
   const key = new Uint8Array(32).fill(9)
+  /** R, which like the key must be no weak point, and the scalar. */
+  const signature = (point: Uint8Array, scalar: Uint8Array): Uint8Array => Buffer.concat([point, scalar])
+  const zero = new Uint8Array(32)
 
   it('wants 32 and 64 bytes', () => {
-    expect(isPlausible(key, new Uint8Array(64))).toBe(true)
-    expect(isPlausible(key, new Uint8Array(63))).toBe(false)
-    expect(isPlausible(key.subarray(1), new Uint8Array(64))).toBe(false)
+    expect(isPlausible(key, signature(key, zero))).toBe(true)
+    expect(isPlausible(key, signature(key, zero.subarray(1)))).toBe(false)
+    expect(isPlausible(key, signature(key, new Uint8Array(33)))).toBe(false)
+    expect(isPlausible(key.subarray(1), signature(key, zero))).toBe(false)
   })
 
-  it('wants a key that is not weak', () => {
-    expect(isPlausible(Uint8Array.of(1, ...new Uint8Array(31)), new Uint8Array(64))).toBe(false)
+  it('wants neither key nor R of small order', () => {
+    const neutral = Uint8Array.of(1, ...zero.subarray(1))
+    expect(isPlausible(neutral, signature(key, zero))).toBe(false)
+    expect(isPlausible(key, signature(neutral, zero))).toBe(false)
   })
 
   it('wants a scalar below the group order, to the last bit', () => {
     const order = Buffer.from('edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010', 'hex')
     const below = Buffer.from(order)
     below[0]! -= 1
-    expect(isPlausible(key, Buffer.concat([new Uint8Array(32), below]))).toBe(true)
-    expect(isPlausible(key, Buffer.concat([new Uint8Array(32), order]))).toBe(false)
+    expect(isPlausible(key, signature(key, below))).toBe(true)
+    expect(isPlausible(key, signature(key, order))).toBe(false)
   })
 
   it('wants every point in its only encoding', () => {
@@ -141,7 +147,8 @@ describe('the check before both', () => {
     above[0]! += 5
     for (const point of [prime, above]) {
       expect(isWeakPoint(point)).toBe(true)
-      expect(isPlausible(key, Buffer.concat([point, new Uint8Array(32)]))).toBe(false)
+      expect(isPlausible(key, signature(point, zero))).toBe(false)
+      expect(isPlausible(point, signature(key, zero))).toBe(false)
     }
     const below = Buffer.from(prime)
     below[0]! -= 3

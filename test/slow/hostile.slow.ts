@@ -21,7 +21,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createLink, encodeMetadata, importSigner, sign, type Artifacts, type JsonValue, type Payload, type Signer } from 'intoto'
+import {
+  createLink,
+  encodeMetadata,
+  importSigner,
+  sign,
+  type Artifacts,
+  type JsonValue,
+  type LinkInit,
+  type Payload,
+  type Signer,
+} from 'intoto'
 import { bareEnvironment, bin } from '../cli/command.ts'
 
 /** What is promised; the tests allow ten times as much, since they run beside others on machines of any kind. */
