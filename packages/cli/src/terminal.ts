@@ -48,9 +48,15 @@ export class OutputError extends Error {
   override readonly name: string = 'OutputError'
 }
 
-/** Spells out control, format and stray characters of text that came from a file, so that no name or message can drive a terminal. */
+/**
+ * Spells out control, format and stray characters of text that came from a file, so that no name or message can drive a terminal, and the marks by
+ * which logs of CI become commands: `##[` anywhere in a line and `::` at its beginning (GitHub), `##vso[` (Azure), `##teamcity[`.
+ */
 export function escape(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`)
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{NChar}]|(?<=#)#|(?<=^\s*):(?=:)/gu,
+    (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`,
+  )
 }
 
 /** Paints that paint, or that do nothing (ECMA-48, select graphic rendition). */

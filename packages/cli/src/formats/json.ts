@@ -2,15 +2,17 @@
 import type { Report } from 'intoto'
 import type { Context } from './format.ts'
 
-/** The Report as JSON; characters that a terminal would obey are written as escapes. */
+/** The Report as JSON; what a terminal or the log of a CI would obey is written as escapes. */
 export function json(report: Report, context: Context): string {
   return `${jsonText({ ...plain(report), loosened: context.loosened })}\n`
 }
 
-/** Indented JSON that is safe to print. Outside strings JSON has only ASCII, so an escape can only fall into a string. */
+/** Indented JSON that is safe to print. Outside strings JSON has only ASCII, and no "#", so an escape can only fall into a string. */
 export function jsonText(value: unknown): string {
   const exact = (_name: string, member: unknown): unknown => (typeof member === 'bigint' ? Number(member) : member)
-  return JSON.stringify(value, exact, 2).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (c) => (c === '\n' ? c : escapes(c)))
+  return JSON.stringify(value, exact, 2).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{NChar}]|(?<=#)#/gu, (c) =>
+    c === '\n' ? c : escapes(c),
+  )
 }
 
 function escapes(character: string): string {
