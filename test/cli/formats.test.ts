@@ -2,108 +2,26 @@
  * Every rendering over the same Reports: one that holds, one that does not, and one whose every text was chosen by an attacker. Renderings are
  * pure, so they are called here without a process.
  */
-import type { Problem, Report, StepReport } from 'intoto'
+import type { Problem, Report } from 'intoto'
 import { describe, expect, test } from 'vitest'
-import { formats, type Context } from '../../packages/cli/src/formats/format.ts'
+import { formats } from '../../packages/cli/src/formats/format.ts'
 import { commandLine, expiry, meanings, shortened, tally } from '../../packages/cli/src/formats/phrase.ts'
-import { createColors } from '../../packages/cli/src/terminal.ts'
 import { problemLine } from './command.ts'
-
-const context: Context = {
-  version: '1.2.3',
-  folders: ['in-toto', 'dist'],
-  products: ['dist'],
-  loosened: [],
-  paint: createColors(false),
-  verbose: false,
-}
-const attack = 'x\u001b[31m\r\n::error::y\u202e\u009b|`</failure>&"\'<b>\u2028@all\ud800'
-
-function step(name: string, more: Partial<StepReport> = {}): StepReport {
-  return {
-    name,
-    kind: 'step',
-    status: 'ok',
-    threshold: 1,
-    links: [],
-    materials: 3,
-    products: 1,
-    command: ['vite', 'build'],
-    rules: [],
-    warnings: [],
-    ...more,
-  }
-}
-
-function report(more: Partial<Report> = {}): Report {
-  return {
-    schemaVersion: 1,
-    ok: true,
-    time: '2026-03-01T12:00:00.000Z',
-    layout: { file: 'in-toto/root.layout', expires: '2026-03-31T12:00:00Z', signers: [{ keyid: 'c0ffee12'.repeat(8), name: 'alice' }] },
-    steps: [
-      step('build', {
-        links: [{ file: 'dist/build.c0ffee12.link', keyid: 'c0ffee12'.repeat(8), name: 'ci', counted: true, format: 'dsse' }],
-      }),
-    ],
-    inspections: [],
-    problems: [],
-    ...more,
-  }
-}
-
-const problem: Problem = {
-  code: 'E_TAMPER',
-  severity: 'error',
-  message: 'dist/a b.js: changed after "build" and before "package"',
-  step: 'package',
-  file: 'dist/a b.js',
-  expected: { label: 'build wrote', text: `sha256 6b1f2c${'0'.repeat(54)}c20a`, from: 'dist/build.c0ffee12.link' },
-  actual: { label: 'package read', text: `sha256 91d7aa${'0'.repeat(54)}03ee`, from: 'in-toto/package.c0ffee12.link' },
-  rule: { text: 'MATCH dist/* WITH PRODUCTS FROM build', step: 'package', list: 'expected_materials', index: 1 },
-  cause: 'package.json script "postbuild" ran in between',
-  fix: ['move the banner into the bundler', 'or make it a step'],
-}
-const warning: Problem = { code: 'E_COMMAND', severity: 'warning', message: 'build: ran another command', step: 'build', fix: [] }
-const refused = report({
-  ok: false,
-  steps: [
-    step('build'),
-    step('package', { status: 'fail' }),
-    step('ship', { status: 'unchecked', materials: 0, products: 0, command: [] }),
-  ],
-  problems: [warning, problem],
-})
-const hostile = report({
-  ok: false,
-  layout: { file: attack, expires: attack, signers: [{ keyid: attack, name: attack }] },
-  steps: [step(attack, { command: [attack], status: 'fail' })],
-  inspections: [step(attack, { kind: 'inspection' })],
-  problems: [
-    {
-      ...problem,
-      message: `${attack}: ${attack}`,
-      file: attack,
-      step: attack,
-      cause: attack,
-      fix: [attack],
-      expected: { text: attack, from: attack, label: attack },
-      rule: { text: attack, step: attack, list: 'expected_products', index: 0 },
-    },
-  ],
-})
-
-async function render(name: string, r: Report, more: Partial<Context> = {}): Promise<string> {
-  const format = await formats[name]?.()
-  if (format === undefined) throw new Error(name)
-  return format(r, { ...context, ...more })
-}
+import { attack, hostile, problem, refused, render, report, step, warning } from './reports.ts'
 
 test.each(Object.keys(formats))('%s: no character that a terminal obeys, whatever a link says', async (name) => {
   const text = await render(name, hostile)
   expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u)
   expect(text.endsWith('\n')).toBe(true)
-  for (const line of text.split('\n').slice(1)) if (name !== 'github') expect(line).not.toMatch(/^::/)
+})
+
+// GitHub's runner takes "::" where a line begins, spaces aside, and "##[" anywhere in it; so do those of others with "##vso[" and "##teamcity[".
+test.each(['text', 'json', 'sarif', 'junit', 'github', 'gitlab', 'markdown'])('%s: no command of a CI’s log', async (name) => {
+  for (const more of [{}, { verbose: true }]) {
+    const lines = (await render(name, hostile, more)).split('\n')
+    const ours = name === 'github' ? /^::(?:error|notice) (?!.*##)/ : /^(?!\s*::)(?!.*##\S)/
+    for (const line of lines.filter((one) => one !== '' && !/^#{2,3} /.test(one))) expect(line).toMatch(ours)
+  }
 })
 
 describe('text', () => {
@@ -193,7 +111,9 @@ describe('sarif', () => {
       ) ?? []
     const later = { ...refused, time: '2027-01-01T00:00:00.000Z', problems: [warning, { ...problem, actual: { text: 'sha256 00' } }] }
     expect(await prints(later)).toEqual(await prints(refused))
-    expect(new Set((await prints(refused)).map((print) => JSON.stringify(print))).size).toBe(2)
+    const alike = { ...refused, problems: [problem, warning, { ...problem, actual: { text: 'sha256 01' } }] }
+    expect(new Set((await prints(alike)).map((print) => JSON.stringify(print))).size).toBe(3)
+    expect((await prints(alike)).slice(0, 1)).toEqual((await prints(refused)).slice(0, 1))
   })
 })
 
@@ -210,7 +130,7 @@ describe('junit', () => {
       'ship',
       'product',
     ])
-    expect(xml).toContain('tests="5" failures="1" errors="0" skipped="1"')
+    expect(xml).toMatch(/<testsuite name="[^"]*" tests="5" failures="1" errors="0" time="0" skipped="1" /)
     expect(xml).toMatch(/name="package"[^>]*>\n *<failure type="E_TAMPER" message="dist\/a b\.js: changed/)
     expect(xml).toMatch(/name="ship"[^>]*>\n *<skipped /)
   })
@@ -241,6 +161,17 @@ describe('github', () => {
     const lines = (await render('github', many)).trimEnd().split('\n')
     expect(lines).toHaveLength(11)
     expect(lines[9]).toBe('::error title=in-toto::16 more')
+    const ten = report({ ok: false, problems: Array.from({ length: 20 }, (_, i) => (i % 2 ? problem : warning)) })
+    expect((await render('github', ten)).match(/^::(?:error|warning) (?!.*more)/gm)).toHaveLength(20)
+  })
+
+  test('names the line of a file that can’t be read, and no file where there is none', async () => {
+    const unread: Problem = { ...problem, file: 'in-toto/root.layout', message: 'in-toto/root.layout:7:3: expected a comma' }
+    const lines = (await render('github', report({ ok: false, problems: [unread, { ...warning, severity: 'error' }] }))).split('\n')
+    expect(lines[0]).toMatch(
+      /^::error file=in-toto\/root\.layout,line=7,title=E_TAMPER::in-toto\/root\.layout: column 3: expected a comma%0A/,
+    )
+    expect(lines[1]).toBe('::error title=E_COMMAND::build: ran another command')
   })
 
   test('no name starts a command of its own', async () => {

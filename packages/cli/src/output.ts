@@ -2,7 +2,7 @@
  * Where renderings go: `--format NAME` and `--output FILE`, several of each, an --output belonging to the --format before it. Files are written
  * whole or not at all, before the verdict is printed. In GitHub Actions text comes with annotations and a job summary.
  */
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, statSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
 import { InTotoError, type Report, utf8 } from 'intoto'
 import { writeFileAtomic } from 'intoto/node'
@@ -21,7 +21,7 @@ export interface OutputFlags {
   outputs?: Output[]
 }
 
-/** Largest job summary that GitHub takes. */
+/** A job summary must stay below this, with all that a step writes to it; GitHub shows nothing of a larger one. */
 const mostSummary = 1024 * 1024
 
 /** Adds --format and --output; their order on the command line matters, so both feed one list. */
@@ -83,11 +83,19 @@ async function annotate(report: Report, o: { outputs: readonly Output[]; context
   if (!o.outputs.some((output) => output.format === 'github')) o.terminal.note((await rendering('github', report, o.context)).trimEnd())
   const file = process.env['GITHUB_STEP_SUMMARY']
   if (file === undefined || file === '') return
-  const summary = utf8(await rendering('markdown', report, o.context))
-  if (summary.length > mostSummary) return
+  const summary = await rendering('markdown', report, o.context)
   try {
-    appendFileSync(file, summary)
+    const written = statSync(file, { throwIfNoEntry: false })?.size ?? 0
+    appendFileSync(file, fitting(summary, mostSummary - 1 - written))
   } catch (cause) {
     throw new InTotoError({ code: 'E_IO', message: 'cannot write the job summary', file, fix: 'unset GITHUB_STEP_SUMMARY' }, { cause })
   }
+}
+
+/** As many whole lines of a summary as there is room for. */
+function fitting(summary: string, room: number): string {
+  if (utf8(summary).length <= room) return summary
+  const rest = '\n… and more than a job summary can hold.\n'
+  const kept = new TextDecoder().decode(utf8(summary).subarray(0, Math.max(0, room - utf8(rest).length)))
+  return kept === '' ? '' : kept.slice(0, kept.lastIndexOf('\n') + 1) + rest
 }

@@ -1,6 +1,6 @@
 /** The problems as GitHub workflow commands, which the runner turns into annotations. The job summary is markdown.ts's; output.ts writes it. */
 import type { Problem, Report } from 'intoto'
-import { subjectOf, textOf } from '../failure.ts'
+import { lineOf, subjectOf, textOf } from '../failure.ts'
 import { escape } from '../terminal.ts'
 import type { Context } from './format.ts'
 import { inOrder, particulars, verdict } from './phrase.ts'
@@ -27,10 +27,14 @@ export function github(report: Report, _context: Context): string {
 
 function annotations(kind: 'error' | 'warning', problems: readonly Problem[]): string[] {
   const shown = problems.length > mostShown ? problems.slice(0, mostShown - 1) : problems
-  const lines = shown.map((p) =>
-    `::${kind} file=${property(escape(p.file ?? ''))},title=${property(p.code)}::${data(bodyOf(p))}`.replace('file=,', ''),
-  )
+  const lines = shown.map((p) => `::${kind} ${placeOf(p)}title=${property(p.code)}::${data(bodyOf(p))}`)
   return shown.length < problems.length ? [...lines, `::${kind} title=in-toto::${data(`${problems.length - shown.length} more`)}`] : lines
+}
+
+/** The file that is annotated, and the line of it that can't be read. */
+function placeOf(p: Problem): string {
+  const line = lineOf(p)
+  return p.file ? `file=${property(escape(p.file))},${line === undefined ? '' : `line=${line},`}` : ''
 }
 
 function bodyOf(p: Problem): string {

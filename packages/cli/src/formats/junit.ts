@@ -1,4 +1,4 @@
-/** The Report as JUnit XML: the layout, each step, each inspection and the product are test cases. */
+/** The Report as JUnit XML, as the schema of Jenkins has it: the layout, each step, each inspection and the product are test cases. */
 import type { Problem, Report, StepReport } from 'intoto'
 import { subjectOf, textOf } from '../failure.ts'
 import { escape } from '../terminal.ts'
@@ -18,11 +18,11 @@ export function junit(report: Report, _context: Context): string {
   const failures = cases.filter((c) => errors(c).length > 0).length
   const skipped = cases.filter((c) => c.skipped && errors(c).length === 0).length
   const name = attribute(report.layout.file ?? 'layout')
-  const counts = `tests="${cases.length}" failures="${failures}" errors="0" skipped="${skipped}" time="0"`
+  const counts = `tests="${cases.length}" failures="${failures}" errors="0" time="0"`
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites name="in-toto" ${counts}>`,
-    `  <testsuite name="${name}" ${counts} timestamp="${attribute(report.time)}">`,
+    `  <testsuite name="${name}" ${counts} skipped="${skipped}" timestamp="${attribute(report.time)}">`,
     ...cases.flatMap((c) => caseLines(c, { className: name, report })),
     '  </testsuite>',
     '</testsuites>',

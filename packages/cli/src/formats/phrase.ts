@@ -91,6 +91,11 @@ export function particulars(p: Problem): (readonly [label: string, text: string]
   ]
 }
 
+/** The file that a problem is shown at; those of no file belong to the layout. */
+export function pathOf(p: Problem, report: Report): string {
+  return (p.file || report.layout.file || 'root.layout').replace(/^(?:\.\/+)+(?=.)/, '')
+}
+
 /** The problems that decide, then the warnings. */
 export function inOrder(problems: readonly Problem[]): Problem[] {
   return [...problems.filter((p) => p.severity === 'error'), ...problems.filter((p) => p.severity === 'warning')]

@@ -1,14 +1,15 @@
 /** The Report as SARIF 2.1.0 (OASIS), for code scanning services and editors. */
-import { createHash } from 'node:crypto'
 import type { Problem, Report } from 'intoto'
+import { fingerprints } from './fingerprint.ts'
 import type { Context } from './format.ts'
 import { jsonText } from './json.ts'
-import { inOrder, meanings, particulars } from './phrase.ts'
+import { inOrder, meanings, particulars, pathOf } from './phrase.ts'
 import { lineOf, subjectOf, textOf } from '../failure.ts'
 
 /** One run with one result for each problem. */
 export function sarif(report: Report, context: Context): string {
   const problems = inOrder(report.problems)
+  const prints = fingerprints(problems)
   const codes = [...new Set(problems.map((p) => p.code))].sort()
   const log = {
     $schema: 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json',
@@ -17,7 +18,7 @@ export function sarif(report: Report, context: Context): string {
       {
         tool: { driver: { name: 'intoto', version: context.version, semanticVersion: context.version, rules: codes.map(ruleOf) } },
         invocations: [{ executionSuccessful: true, endTimeUtc: report.time, exitCode: report.ok ? 0 : 1 }],
-        results: problems.map((p) => resultOf(p, codes, report)),
+        results: problems.map((p, i) => ({ ...resultOf(p, codes, report), partialFingerprints: { 'problem/v1': prints[i] } })),
         columnKind: 'utf16CodeUnits',
         properties: {
           ok: report.ok,
@@ -41,8 +42,7 @@ function resultOf(p: Problem, codes: readonly string[], report: Report): object 
     ruleIndex: codes.indexOf(p.code),
     level: p.severity,
     message: { text: lines.join('\n') },
-    locations: [{ physicalLocation: { artifactLocation: { uri: uriOf(p.file ?? report.layout.file ?? 'root.layout') }, ...regionOf(p) } }],
-    partialFingerprints: { 'problem/v1': fingerprint(p) },
+    locations: [{ physicalLocation: { artifactLocation: { uri: uriOf(pathOf(p, report)) }, ...regionOf(p) } }],
   }
 }
 
@@ -59,11 +59,5 @@ function uriOf(path: string): string {
     .split(/[/\\]/)
     .map(encodeURIComponent)
     .join('/')
-  return encoded.startsWith('/') ? `file://${encoded}` : encoded || '.'
-}
-
-/** The same problem has the same fingerprint in every run: digests and times are left out. */
-export function fingerprint(p: Problem): string {
-  const stable = JSON.stringify([p.code, p.step ?? '', p.file ?? '', p.rule?.text ?? ''])
-  return createHash('sha256').update(stable).digest('hex')
+  return encoded.startsWith('/') ? `file://${encoded}` : encoded
 }
