@@ -67,7 +67,8 @@ export const pull: CommandFile = {
     const folder = flags.metadataDirectory ?? evidenceFolder()
     let found = 0
     for (const address of flags.store) {
-      const files = await storeAt(address, call.terminal).pull(subjectOf(call.args[0] ?? ''))
+      const pulling = storeAt(address, call.terminal).pull(subjectOf(call.args[0] ?? ''))
+      const files = await call.terminal.progress.during('looking for evidence', pulling)
       for (const file of files) call.terminal.print(`${escape(put(file, folder))}\n`)
       found += files.length
     }
@@ -108,7 +109,7 @@ export async function pushEvidence(address: string, o: Push): Promise<void> {
   const files = evidenceOf(o)
   if (files.length === 0) throw misuse(`there is no evidence in ${o.folders.join(', ')}`, 'name the folders with -d')
   const store = storeAt(address, o.terminal)
-  const { stored, skipped } = await store.push(files, subjectOf(o.file))
+  const { stored, skipped } = await o.terminal.progress.during('storing evidence', store.push(files, subjectOf(o.file)))
   for (const { name, reference } of stored) o.terminal.detail(`[in-toto] ${escape(name)} -> ${escape(reference)}`)
   for (const { name, reason } of skipped) o.terminal.note(`[in-toto] ${escape(name)} is not stored: ${escape(reason)}`)
   o.terminal.note(`[in-toto] ${stored.length} of ${files.length} files of evidence -> ${escape(store.reference)}`)

@@ -48,6 +48,7 @@ export const matchProducts: CommandFile = {
     }
     const found = await compare(metadata.payload, flags.paths ?? ['.'], {
       warn: (p) => call.terminal.note(headline(p, call.terminal.err)),
+      progress: call.terminal.progress.files,
       ...(flags.exclude === undefined ? {} : { exclude: await excludeOf(flags.exclude) }),
       ...(flags.lstripPaths === undefined ? {} : { lstrip: flags.lstripPaths }),
     })

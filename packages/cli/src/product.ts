@@ -16,12 +16,20 @@ export interface Product {
   readonly evidence: ProductEvidence
 }
 
+/** By which chain a product is named, and who is told how far it is hashed. */
+export interface ProductOptions {
+  readonly layout: Layout
+  readonly links: LinkSource
+  readonly basePath: string | undefined
+  readonly progress: (done: number, total: number) => void
+}
+
 /**
  * Hashes everything below a folder, or one file, named as the plugin and `intoto run` name it: relative to the folder of the nearest
  * package.json above (or to --base-path).
  * @throws InTotoError E_CONFIG when there is nothing at the path
  */
-export async function readProduct(given: string, o: { layout: Layout; links: LinkSource; basePath: string | undefined }): Promise<Product> {
+export async function readProduct(given: string, o: ProductOptions): Promise<Product> {
   const stats = statSync(given, { throwIfNoEntry: false })
   if (!stats?.isDirectory() && !stats?.isFile())
     throw misuse(`verify: there is no product "${given}"`, 'build first, or name the folder or file that is to be judged')
@@ -32,6 +40,7 @@ export async function readProduct(given: string, o: { layout: Layout; links: Lin
   const artifacts = await recordArtifacts([path === '' ? '.' : path], {
     base,
     exclude: path === '' ? isForeign : () => false,
+    progress: o.progress,
     warn: ({ file = path }, what = 'is no plain file') => odd.push({ name: file, what }),
   })
   const steps = new Set(o.layout.steps.map((step) => step.name))
@@ -55,8 +64,8 @@ function isAmong(artifacts: Artifacts, name: string): boolean {
 }
 
 /** A file may lie elsewhere than where it was made; it is shown to inspections under the name by which a link knows it. */
-async function fileProduct(given: string, o: { base: string; path: string; layout: Layout; links: LinkSource }): Promise<Product> {
-  const artifacts = await recordArtifacts([o.path], { base: o.base, exclude: () => false })
+async function fileProduct(given: string, o: ProductOptions & { base: string; path: string }): Promise<Product> {
+  const artifacts = await recordArtifacts([o.path], { base: o.base, exclude: () => false, progress: o.progress })
   const bare = basename(o.path)
   const path = bare === o.path || (await isRecorded(o.path, o.layout, o.links)) ? o.path : bare
   const named: Artifacts = Object.create(null)

@@ -92,6 +92,7 @@ export const source: CommandFile = {
     const link = await recordSource({
       cwd: process.cwd(),
       step: flags.stepName,
+      progress: call.terminal.progress.files,
       ...(base === undefined ? {} : { base }),
       ...(warn === undefined ? {} : { warn }),
     })

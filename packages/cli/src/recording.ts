@@ -38,6 +38,7 @@ export async function recordingOptions(flags: RecordingFlags, terminal: Terminal
     ...(flags.exclude === undefined ? {} : { exclude: await excludeOf(flags.exclude) }),
     ...(flags.lstripPaths === undefined ? {} : { lstrip: flags.lstripPaths }),
     warn: (p) => terminal.note(headline(p, terminal.err)),
+    progress: terminal.progress.files,
   }
 }
 

@@ -3,6 +3,7 @@
  * terminal would obey. Made once by main.ts, handed to every command. Nothing else in this package writes to a stream.
  */
 import { fstatSync, writeSync } from 'node:fs'
+import { createProgress, noProgress, type Progress } from './progress.ts'
 
 type Paint = (text: string) => string
 
@@ -30,6 +31,8 @@ export interface Terminal {
   readonly err: Colors
   readonly verbose: boolean
   readonly quiet: boolean
+  /** For work that takes long; shows nothing but where a person sits before stderr. */
+  readonly progress: Progress
   /**
    * The result, to stdout; nothing under --quiet. Lines end with a line feed of the caller's.
    * @throws OutputError when the text can't be written (a full disk); a closed pipe is not an error
@@ -92,6 +95,15 @@ function isTerminal(descriptor: 1 | 2): boolean {
   return (descriptor === 1 ? process.stdout : process.stderr).isTTY
 }
 
+/** Whether somebody sits there who wants to see a line move: NO_COLOR forbids only colours, and FORCE_COLOR demands nothing else. */
+function isWatched(env: NodeJS.ProcessEnv): boolean {
+  const inCi = env['CI'] !== undefined && env['CI'] !== '' && env['CI'] !== 'false'
+  return !inCi && env['TERM'] !== 'dumb' && isTerminal(2)
+}
+
+/** The line of progress that stands on the terminal: whatever else is written takes it away. */
+let progress: Progress = noProgress
+
 /** The process's own streams. */
 export function createTerminal(loudness: Loudness): Terminal {
   const quiet = loudness.quiet === true
@@ -111,6 +123,13 @@ export function createTerminal(loudness: Loudness): Terminal {
     },
     verbose,
     quiet,
+    get progress() {
+      if (progress === noProgress && !quiet && isWatched(process.env)) {
+        progress = createProgress((text) => writeAll(2, text))
+        process.once('exit', () => progress.erase())
+      }
+      return quiet ? noProgress : progress
+    },
     print: (text) => {
       if (!quiet) write(text)
     },
@@ -129,6 +148,7 @@ export function createTerminal(loudness: Loudness): Terminal {
  * @throws OutputError when it can't be written; a closed pipe is not an error
  */
 export function write(text: string): void {
+  progress.erase()
   try {
     writeAll(1, text)
   } catch (error) {
@@ -138,6 +158,7 @@ export function write(text: string): void {
 
 /** Writes a line to stderr; where that is closed or full, there is nobody left to tell. */
 export function complain(line: string): void {
+  progress.erase()
   try {
     writeAll(2, `${withoutHome(line)}\n`)
   } catch {

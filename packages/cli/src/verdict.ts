@@ -107,12 +107,15 @@ export async function reachVerdict(flags: VerdictFlags, o: VerdictCall): Promise
   if (flags.through !== undefined && !steps.some((step) => step.name === flags.through)) {
     throw misuse(`${o.command}: the layout has no step "${flags.through}"`, `--through ${steps.map((step) => step.name).join(', or ')}`)
   }
-  const local = await localProducts(o.products, flags.registry)
-  const folders = [...(flags.linkDir ?? linkFolders(o.products)), ...(await pulledFolders(flags, local, o.terminal))]
+  const { progress } = o.terminal
+  const local = await progress.during('fetching what is judged', localProducts(o.products, flags.registry))
+  const pulled = await progress.during('looking for evidence', pulledFolders(flags, local, o.terminal))
+  const folders = [...(flags.linkDir ?? linkFolders(o.products)), ...pulled]
   const found = linkDirectory(folders, limits.fileBytes === undefined ? {} : { limit: limits.fileBytes })
   const links = o.links?.(found) ?? found
   const products: Product[] = []
-  for (const { path } of local) products.push(await readProduct(path, { layout: layout.payload, links, basePath: flags.basePath }))
+  const reading = { layout: layout.payload, links, basePath: flags.basePath, progress: progress.files }
+  for (const { path } of local) products.push(await readProduct(path, reading))
   const inspect = flags.inspections ? inspectionsOf(products, flags) : undefined
   const now = givenTime(flags.at)
   const trace = o.trace === true || o.terminal.verbose || local.some(({ path }) => isPackage(path))

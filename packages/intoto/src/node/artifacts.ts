@@ -22,6 +22,8 @@ export interface RecordOptions extends WalkOptions {
   lstrip?: readonly string[]
   /** Digests to record; sha256 unless given, which is all that the reference implementation reads. */
   algorithms?: readonly Algorithm[]
+  /** Told how many files are hashed, often: for large files in between, and once when all are. */
+  progress?: (done: number, total: number) => void
 }
 
 /**
@@ -60,7 +62,7 @@ export function recordArtifactsSync(paths: readonly string[], o: RecordOptions =
     else addFolder(folder, recording)
   }
   const artifacts = emptyRecord<DigestMap>()
-  const maps = digestMaps([...recording.files.values()], o.algorithms ?? ['sha256'])
+  const maps = digestMaps([...recording.files.values()], o)
   for (const [i, name] of [...recording.files.keys()].entries()) artifacts[name] = maps[i] ?? emptyRecord<string>()
   for (const [name, folder] of recording.folders) artifacts[name] = folderDigest(folder, recording)
   return artifacts
@@ -148,11 +150,17 @@ function checkPrefixes(prefixes: readonly string[]): void {
 }
 
 /** Of files that were there a moment ago: if one is gone now, the tree is changing. */
-function digestMaps(files: readonly Found[], algorithms: readonly Algorithm[]): DigestMap[] {
+function digestMaps(files: readonly Found[], { algorithms = ['sha256'], progress }: RecordOptions): DigestMap[] {
   try {
-    if (algorithms.length === 1 && algorithms[0] === 'sha256')
-      return hashMany(files.map((file) => file.path)).map((hex) => mapOf({ sha256: hex }))
-    return files.map((file) => mapOf(readDigests(file.path, algorithms).digests))
+    const isUsual = algorithms.length === 1 && algorithms[0] === 'sha256'
+    const maps = isUsual
+      ? hashMany(
+          files.map((file) => file.path),
+          progress,
+        ).map((hex) => mapOf({ sha256: hex }))
+      : files.map((file, i) => mapOf(readDigests(file.path, algorithms, () => progress?.(i, files.length)).digests))
+    progress?.(files.length, files.length)
+    return maps
   } catch (error) {
     const isGone = error instanceof InTotoError && errorNumber(error.cause) === 'ENOENT'
     throw isGone ? changed(error.problem.file ?? '', error) : error
@@ -167,7 +175,7 @@ function mapOf(digests: Reading['digests']): DigestMap {
 function folderDigest(folder: string, o: RecordOptions): DigestMap {
   const path = at(o.base, folder)
   const found = walk({ path, name: '' }, path, { ...o, exclude: o.exclude ?? excludedByDefault('.') })
-  const maps = digestMaps(found, ['sha256'])
+  const maps = digestMaps(found, { ...o, algorithms: ['sha256'] })
   const lines = found.map((file, i) => ({
     name: Buffer.from(file.name),
     line: Buffer.from(`${maps[i]?.['sha256'] ?? ''}  ${file.name}\n`),

@@ -54,10 +54,10 @@ export function hashFile(path: string, o: { sha512?: boolean } = {}): FileDigest
   }
 }
 
-/** The digests of a regular file by any algorithms; errors as hashFile. */
-export function readDigests(path: string, algorithms: readonly Algorithm[]): Reading {
+/** The digests of a regular file by any algorithms; errors as hashFile. `tick` is called for each mebibyte of a large one. */
+export function readDigests(path: string, algorithms: readonly Algorithm[], tick?: () => void): Reading {
   for (let attempt = 1; ; attempt++) {
-    const reading = readOnce(path, algorithms)
+    const reading = readOnce(path, algorithms, tick)
     if (reading !== undefined) return reading
     if (attempt === attempts) throw changed(path)
     sleep(attempt * 10)
@@ -73,13 +73,13 @@ export function changed(path: string, cause?: unknown): InTotoError {
   )
 }
 
-function readOnce(path: string, algorithms: readonly Algorithm[]): Reading | undefined {
+function readOnce(path: string, algorithms: readonly Algorithm[], tick: (() => void) | undefined): Reading | undefined {
   let descriptor: number | undefined
   try {
     descriptor = patiently(() => openSync(path, openForReading))
     const before = fstatSync(descriptor, { bigint: true })
     if (!before.isFile()) throw notRegular(path, kindOf(before))
-    const [digests, length] = digestsOf(descriptor, Number(before.size), algorithms)
+    const [digests, length] = digestsOf(descriptor, { size: Number(before.size), algorithms, tick })
     const after = fstatSync(descriptor, { bigint: true })
     const still = before.ctimeNs === after.ctimeNs && before.mtimeNs === after.mtimeNs && BigInt(length) === after.size
     return still ? { digests, stats: after } : undefined
@@ -92,7 +92,10 @@ function readOnce(path: string, algorithms: readonly Algorithm[]): Reading | und
 }
 
 /** Reads no more than the size that the file had: one that grows as fast as it is read would have no end. */
-function digestsOf(descriptor: number, size: number, algorithms: readonly Algorithm[]): [Reading['digests'], length: number] {
+function digestsOf(
+  descriptor: number,
+  { size, algorithms, tick }: { size: number; algorithms: readonly Algorithm[]; tick: (() => void) | undefined },
+): [Reading['digests'], length: number] {
   buffer ??= Buffer.allocUnsafeSlow(pieceSize)
   if (size <= pieceSize) {
     // Files of the kernel claim to be empty and are not.
@@ -104,6 +107,7 @@ function digestsOf(descriptor: number, size: number, algorithms: readonly Algori
   for (let count = 1; count > 0 && length < size; length += count) {
     count = readPiece(descriptor, buffer.subarray(0, Math.min(pieceSize, size - length)))
     for (const hash of hashes) hash.update(buffer.subarray(0, count))
+    tick?.()
   }
   return [collect(algorithms, (_, i) => hashes[i]?.digest('hex') ?? ''), length]
 }

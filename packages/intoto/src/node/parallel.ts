@@ -29,12 +29,13 @@ interface Task {
  * SHA-256 of many files, in lower-case hex, in their order.
  * @throws InTotoError as readDigests
  */
-export function hashMany(paths: readonly string[]): string[] {
+export function hashMany(paths: readonly string[], progress?: (done: number, total: number) => void): string[] {
   const hashes: string[] = []
   let task: Task | undefined
   let bytes = 0
   for (let i = 0; i < paths.length; i = task === undefined ? i + 1 : Atomics.add(task.next, 0, 1)) {
-    const { digests, stats } = readDigests(paths[i] ?? '', ['sha256'])
+    const { digests, stats } = readDigests(paths[i] ?? '', ['sha256'], () => progress?.(i, paths.length))
+    progress?.(i, paths.length)
     hashes[i] = digests.sha256 ?? ''
     bytes += Number(stats.size)
     const left = paths.length - i - 1

@@ -23,6 +23,8 @@ export interface SourceOptions {
   step?: string
   /** Receives one warning for each tracked path that holds no file (a submodule that is not checked out, a link to nothing). */
   warn?: (problem: Problem) => void
+  /** As for `recordArtifacts`. */
+  progress?: (done: number, total: number) => void
 }
 
 /** What git says about a working tree. */
@@ -44,7 +46,11 @@ export async function recordSource(o: SourceOptions): Promise<Link> {
   const start = relative(base, absolute(o.cwd))
   const names = trackedNames(o.cwd).filter((name) => isFile(join(o.cwd, name), o))
   const paths = names.map((name) => artifactName(join(start, name), sep))
-  const products = await recordArtifacts(paths, { base, exclude: () => false })
+  const products = await recordArtifacts(paths, {
+    base,
+    exclude: () => false,
+    ...(o.progress === undefined ? {} : { progress: o.progress }),
+  })
   const byproducts = emptyRecord<JsonValue>()
   byproducts['git'] = Object.assign(emptyRecord<JsonValue>(), state)
   return createLink({ name: o.step ?? 'source', products, byproducts })
