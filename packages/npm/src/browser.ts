@@ -8,6 +8,7 @@ import type { Sha256 } from './publish/completeness.ts'
 
 export type { Archive, PackedFile, TarballOptions } from './archive.ts'
 export { checkCompleteness, type Sha256 } from './publish/completeness.ts'
+export { isUnpack, unpackInMemory, type UnpackedFile } from './unpacking.ts'
 
 /**
  * Reads a gzipped tarball from bytes.

@@ -4,7 +4,6 @@
  */
 import { sha256 as hash } from '@noble/hashes/sha2.js'
 import {
-  createLink,
   decodeMetadata,
   emptyRecord,
   importKey,
@@ -15,7 +14,6 @@ import {
   keyids,
   toHex,
   type Artifacts,
-  type Inspect,
   type Key,
   type Layout,
   type Link,
@@ -24,7 +22,15 @@ import {
   type Report,
   type VerifyOptions,
 } from 'intoto'
-import { checkCompleteness, readTarball, tarballArtifacts, type Archive } from 'intoto-npm/tarball'
+import {
+  checkCompleteness,
+  isUnpack,
+  readTarball,
+  tarballArtifacts,
+  unpackInMemory,
+  type Archive,
+  type UnpackedFile,
+} from 'intoto-npm/tarball'
 import { linksOf, type PlacedFile } from './links.ts'
 
 /** What is judged: one file, or a folder with all that is below it. */
@@ -69,7 +75,7 @@ async function judged({ layout: file, keys: files, links, product, options }: Gi
   }
   const evidence = product && evidenceOf(product, layout.payload)
   const tarball = product === undefined || !isTarball(product) ? undefined : new Unpacking(product)
-  const inspect = tarball !== undefined && layout.payload.inspect.every(({ run }) => isUnpack(run)) ? tarball.inspect : undefined
+  const inspect = tarball !== undefined && layout.payload.inspect.every(({ run }) => isUnpack(run)) ? unpackInMemory(tarball) : undefined
   const report = await judge(layout, {
     ...options,
     keys,
@@ -119,52 +125,25 @@ function isTarball({ kind, name }: GivenProduct): boolean {
   return kind === 'file' && /\.(?:tgz|tar\.gz)$/.test(name)
 }
 
-/** `tar xzf FILE`, in the spellings that the command line answers by itself. */
-function isUnpack([program, flags = '', file = '', ...more]: readonly string[]): boolean {
-  return program === 'tar' && /^-?(?:xzf|xf|zxf)$/.test(flags) && /^[^/]+\.(?:tgz|tar\.gz)$/.test(file) && more.length === 0
-}
-
 /** The tarball at hand, and the folder in which inspections would unpack it. */
-class Unpacking {
+class Unpacking implements UnpackedFile {
   readonly name: string
   readonly bytes: Uint8Array
   readonly sha256: string
-  private files: Artifacts
 
   constructor({ name, files }: GivenProduct) {
     this.name = name
     this.bytes = files[0]?.bytes ?? new Uint8Array()
     this.sha256 = sha256(this.bytes)
-    this.files = emptyRecord()
-    this.files[name] = Object.assign(emptyRecord<string>(), { sha256: this.sha256 })
   }
 
   /** @throws InTotoError E_FORMAT */
-  read(): Promise<Archive> {
+  archive(): Promise<Archive> {
     return readTarball(this.bytes, sha256, { what: this.name })
   }
 
-  readonly inspect: Inspect = async (inspection) => {
-    const [file = ''] = inspection.run.slice(2)
-    const failed = (message: string, fix: string | readonly string[]): InTotoError =>
-      new InTotoError({ code: 'E_INSPECTION', message: `inspection ${inspection.name}: ${message}`, step: inspection.name, fix })
-    const materials: Artifacts = Object.assign(emptyRecord(), this.files)
-    if (file !== this.name) throw failed(`there is no "${file}"`, 'give the tarball under the name that the layout expects')
-    if (Object.keys(materials).length > 1) throw failed('the tarball is unpacked already', 'let the layout unpack it once')
-    const unpacked = await this.read().then(
-      (archive) => tarballArtifacts(archive, sha256),
-      (error: unknown) => {
-        throw error instanceof InTotoError ? failed(error.problem.message, error.problem.fix) : error
-      },
-    )
-    this.files = Object.assign(emptyRecord(), materials, unpacked)
-    return createLink({
-      name: inspection.name,
-      command: inspection.run,
-      materials,
-      products: this.files,
-      byproducts: { 'return-value': 0 },
-    })
+  async read(): Promise<Artifacts> {
+    return tarballArtifacts(await this.archive(), sha256)
   }
 }
 
@@ -180,7 +159,7 @@ async function problemsOf(tarball: Unpacking, chain: readonly Link[]): Promise<R
   const maker = chain.findLast(({ products }) => Object.values(products).some((digests) => digests['sha256'] === tarball.sha256))
   if (maker?.command[1] !== 'pack') return []
   try {
-    return checkCompleteness(await tarball.read(), chain, sha256)
+    return checkCompleteness(await tarball.archive(), chain, sha256)
   } catch (error) {
     if (!(error instanceof InTotoError)) throw error
     return [{ ...error.problem, severity: 'error', file: tarball.name }]
