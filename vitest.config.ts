@@ -8,6 +8,7 @@ const alias = [
   { find: /^intoto$/, replacement: at('packages/intoto/src/index.ts') },
   { find: /^intoto\/node$/, replacement: at('packages/intoto/src/node/index.ts') },
   { find: /^intoto-npm$/, replacement: at('packages/npm/src/index.ts') },
+  { find: /^intoto-npm\/admission$/, replacement: at('packages/npm/src/admission/index.ts') },
   { find: /^intoto-npm\/tarball$/, replacement: at('packages/npm/src/browser.ts') },
   { find: /^intoto-page$/, replacement: at('packages/page/src/index.ts') },
 ]

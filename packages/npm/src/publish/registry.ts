@@ -29,6 +29,8 @@ export interface RegistryQuery extends RegistryAccess {
   patience?: number
   /** For one request, in milliseconds; 30 seconds. */
   timeout?: number
+  /** Most bytes of the tarball; 1 GiB. */
+  limit?: number
 }
 
 const limits = { packument: 128 * 1024 * 1024, tarball: 1024 ** 3 }
@@ -62,7 +64,7 @@ async function fetchOnce(o: RegistryQuery): Promise<Published> {
   const manifest = record(versions[version])
   const dist = record(manifest['dist'])
   if (typeof dist['tarball'] !== 'string') throw malformed(what)
-  const tarball = await download(new URL(dist['tarball']), o, limits.tarball)
+  const tarball = await download(new URL(dist['tarball']), o, o.limit ?? limits.tarball)
   const integrity = typeof dist['integrity'] === 'string' ? dist['integrity'] : undefined
   if (integrity !== undefined && !holds(integrity, tarball)) {
     const message = `${what}: the registry serves a tarball that has not the digest of its own manifest`
