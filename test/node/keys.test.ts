@@ -118,13 +118,15 @@ describe('loadSigner', () => {
       damaged: pem.replace(/\n[A-Za-z0-9+/=]{20}/, '\ncanarycanarycanarycan'),
       twice: pem.split('\n').slice(1).join('\n'),
       binary: new Uint8Array([0xff, 0xfe, 0, 1]),
-      large: 'canary'.repeat(400_000),
+      large: 'canary'.repeat(11_000),
     }
     const at = folder(bad)
     for (const name of [...Object.keys(bad), 'absent', '.']) {
       for (const call of [() => loadSigner(join(at, name), { env: {} }), () => loadSignerSync(join(at, name), { env: {} })]) {
         const problem = await problemOf(call, 'E_KEY')
         expect(problem.message).toContain(name === '.' ? at : name)
+        if (name === 'large')
+          expect([problem.message, ...problem.fix]).toEqual([expect.stringContaining('65536'), expect.stringContaining('none is so large')])
         const said = JSON.stringify(problem)
         expect(said).not.toMatch(/canary|staple/)
         for (const line of pem.split('\n').filter((part) => part.length > 10 && !part.startsWith('-')))

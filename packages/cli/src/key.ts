@@ -45,7 +45,7 @@ export const show: CommandFile = {
 
 /** The key in a public or private key file. */
 async function anyKey(file: string, call: Call): Promise<Key> {
-  const text = fromUtf8(readMetadataFile(file, { what: 'key', limit: 1024 * 1024 }))
+  const text = fromUtf8(readMetadataFile(file, { what: 'key' }))
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) return loadKey(file)
   return (await loadSigner(file, await passwordOf(call.options['password'] as string | true | undefined, call.terminal))).key
 }

@@ -71,7 +71,7 @@ export async function packRelease(flags: ReleaseFlags, terminal: Terminal): Prom
 /** The signing key's own file, which must not be in the tarball; a key from a variable is found by its form alone. */
 export function keyBytes(ref: string | undefined): Uint8Array[] {
   const path = keyPath(ref)
-  return path === undefined ? [] : [readMetadataFile(path, { what: 'key', limit: 1024 * 1024 })]
+  return path === undefined ? [] : [readMetadataFile(path, { what: 'key' })]
 }
 
 function keyPath(ref: string | undefined): string | undefined {

@@ -12,15 +12,15 @@ export interface PemBlock {
   legacyEncryption: boolean
 }
 
-/** No key comes near this many characters. */
-const maxLength = 65_536
+/** No key comes near this many characters; a larger file is not read for one. */
+export const maxPemLength = 65_536
 
 /**
  * All blocks of a text; what stands around them is ignored, as all key tools do.
  * @throws E_KEY for a block that is cut off or not base64
  */
 export function readPem(text: string): PemBlock[] {
-  if (text.length > maxLength) throw bad(`a key file has no more than ${maxLength} characters`)
+  if (text.length > maxPemLength) throw bad(`a key file has no more than ${maxPemLength} characters`)
   const blocks: PemBlock[] = []
   let at = 0
   for (;;) {

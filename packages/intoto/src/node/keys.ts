@@ -43,9 +43,6 @@ export interface FoundSigner {
   readonly from: string
 }
 
-/** A key file is small; anything larger is not one. */
-const keyLimit = 1024 * 1024
-
 /** Values taken out of an environment, for the next build of the same process. */
 const taken = new WeakMap<object, Map<string, string>>()
 
@@ -80,7 +77,7 @@ export function loadSignerSync(ref: string, o: LoadOptions = {}): Signer {
  */
 export async function loadKey(path: string): Promise<Key> {
   try {
-    return await importKey(fromUtf8(readMetadataFile(path, { what: 'key', limit: keyLimit })))
+    return await importKey(fromUtf8(readMetadataFile(path, { what: 'key' })))
   } catch (error) {
     throw keyFault(error, 'public key', path)
   }
@@ -216,7 +213,7 @@ function filePath(ref: string): string {
 
 function textOf(path: string, what: string): string {
   try {
-    return fromUtf8(readMetadataFile(path, { what: 'key', limit: keyLimit }))
+    return fromUtf8(readMetadataFile(path, { what: 'key' }))
   } catch (error) {
     throw keyFault(error, what, path)
   }

@@ -4,18 +4,17 @@
  */
 import { constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { defaultLimits } from '../encoding/limits.ts'
+import { maxPemLength } from '../encoding/pem.ts'
 import { InTotoError } from '../errors.ts'
 import { close, fault, patiently, printable } from './fault.ts'
 
 /** What may be asked of a read. */
 export interface ReadOptions {
-  /** Largest size in bytes; that of all metadata unless given. */
+  /** Largest size in bytes; unless given that of a key, or that of all metadata. */
   limit?: number
   /** What the caller takes the file for; it stands in messages. */
   what?: 'layout' | 'link' | 'key'
 }
-
-const defaultLimit = defaultLimits.fileBytes
 
 /** O_NONBLOCK keeps the opening of a FIFO without a writer from waiting for ever; Windows has neither. */
 export const openForReading: number = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
@@ -37,7 +36,7 @@ export function kindOf(stats: {
  */
 export function readMetadataFile(path: string, o: ReadOptions = {}): Uint8Array {
   const what = o.what ?? 'file'
-  const limit = o.limit ?? defaultLimit
+  const limit = o.limit ?? (what === 'key' ? maxPemLength : defaultLimits.fileBytes)
   let descriptor: number
   try {
     descriptor = patiently(() => openSync(path, openForReading))
@@ -79,7 +78,8 @@ function refusal(path: string, what: string, reason: string, fix: string): InTot
 }
 
 function tooLarge(path: string, what: string, limit: number): InTotoError {
-  return refusal(path, what, `it is larger than the limit of ${limit} bytes`, 'raise the limit "fileBytes" if this file is really meant')
+  const fix = what === 'key' ? 'name the file of the key: none is so large' : 'raise the limit "fileBytes" if this file is really meant'
+  return refusal(path, what, `it is larger than the limit of ${limit} bytes`, fix)
 }
 
 function tooLargeNever(path: string, what: string, limit: number): never {
