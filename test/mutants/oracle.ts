@@ -203,7 +203,7 @@ function clean(artifacts: Artifacts): Artifacts {
 
 /** Python's `fnmatchcase`, as a regular expression: the way that the library must not go. */
 export function matches(pattern: string, name: string): boolean {
-  const translated = [...pattern.matchAll(/\*+|\?|\[(!?)(\]?[^\]]*)\]|[^]/gu)].map(([piece, not, set]) => {
+  const translated = [...pattern.matchAll(/\*+|\?|\[(!|(?!!))(\][^\]]*|[^\]]+)\]|[^]/gu)].map(([piece, not, set]) => {
     if (piece.startsWith('*')) return '.*'
     if (piece === '?') return '.'
     return set === undefined ? piece.replace(/[\\^$.*+?()[\]{}|/]/gu, '\\$&') : bracket(not === '!', set)
