@@ -1,13 +1,13 @@
 /**
  * What is large or many is recorded in little memory and with few descriptors, by the command itself: an input of 2.2 GB, 50,000 files under `ulimit -n 64`,
- * and 300 MB of output. CI's share is smaller and looks at ten times the promise. Prints the figures.
+ * 300 MB of output, and eight runs at once. CI's share is smaller and looks at ten times the promise. Prints the figures.
  */
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { decodeMetadata, generateKeyPair, importKey, linkFileName, type Link } from 'intoto'
+import { decodeMetadata, generateKeyPair, importKey, isLink, linkFileName, type Link } from 'intoto'
 import { bareEnvironment, bin } from '../cli/command.ts'
 
 const share = process.env['CI_SHARE'] !== undefined
@@ -89,6 +89,29 @@ test.skipIf(process.platform === 'win32')('50,000 files with 64 descriptors', ()
   const { materials, products } = record(`${count} files`, ['-m', '.', '-p', '.', '-x'], { most: promised.files, shell: 'ulimit -n 64' })
   expect(Object.keys(materials)).toHaveLength(count)
   expect(products).toEqual(materials)
+})
+
+test('eight runs at once in one folder, half of them of one step', async () => {
+  clear()
+  writeFileSync(at('tree/input'), 'input')
+  mkdirSync(at('started'))
+  const steps = ['build', 'a', 'build', 'b', 'build', 'c', 'build', 'd']
+  // Each command waits for all others, so that the links are written in one moment.
+  const wait = `const { readdirSync, writeFileSync } = require('fs')
+writeFileSync('../started/' + process.pid, '')
+setInterval(() => { if (readdirSync('../started').length === ${steps.length}) process.exit() }, 1)`
+  const ends = steps.map((step) => {
+    const args = [bin, 'run', '-n', step, '--signing-key', at('key'), '-m', '.', '-p', '.', '--', process.execPath, '-e', wait]
+    const child = spawn(process.execPath, args, { cwd: at('tree'), env: bareEnvironment(), stdio: 'ignore' })
+    return new Promise<number | null>((resolve) => child.once('close', resolve))
+  })
+  expect(await Promise.all(ends)).toEqual(steps.map(() => 0))
+  const names = [...new Set(steps)].map((step) => linkName.replace('build', step))
+  expect(readdirSync(at('tree')).sort()).toEqual([...names, 'input'].sort())
+  for (const name of names) {
+    const { payload } = decodeMetadata(readFileSync(at(`tree/${name}`)))
+    expect(isLink(payload) && Object.keys(payload.materials)).toContain('input')
+  }
 })
 
 test.skipIf(process.platform === 'win32')('300 MB of output', () => {
