@@ -9,6 +9,7 @@ export default defineConfig({
   resolve: inNode,
   test: {
     include: [
+      'test/slow/canary.slow.ts',
       'test/slow/chains.slow.ts',
       'test/slow/conformance.slow.ts',
       'test/slow/fuzz.slow.ts',
