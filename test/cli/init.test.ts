@@ -232,6 +232,13 @@ describe('init of an application', () => {
     expect(filesOf(root)).toEqual(before)
   })
 
+  test('the doctor has one note: the link is deployed, too', () => {
+    const { findings } = JSON.parse(mustRun(['doctor', '--strict', '--format', 'json'], { cwd: root, env }).out) as {
+      findings: { id: string }[]
+    }
+    expect(findings.map(({ id }) => id)).toEqual(['link-deployed'])
+  })
+
   test('the next build is verified, with other hashes; a changed file is not', () => {
     writeFileSync(join(root, 'src/lazy.js'), 'export const lazy = 2\n')
     const { status, stdout, stderr } = spawnSync(process.execPath, ['node_modules/vite/bin/vite.js', 'build'], {
@@ -281,6 +288,7 @@ describe('init of a library', () => {
         'CREATE lib-*.tgz',
       ]),
     ])
+    expect(mustRun(['doctor', '--strict'], { cwd: root, env }).out).toMatch(/\n\nnothing to remark\n$/)
     const npm = (): { status: number | null; stderr: string } =>
       spawnSync('npm', ['pack', '--foreground-scripts'], {
         cwd: root,

@@ -12,6 +12,7 @@ import { specification, version } from './version.ts'
 /** Every command: its line in the overview and how to load it. Names of two words belong to a group. */
 const commands: Readonly<Record<string, readonly [summary: string, load: () => Promise<CommandFile>]>> = {
   init: ['set a project up: key, plugin, scripts, CI; build, learn a layout, verify', async () => (await import('./init/init.ts')).init],
+  doctor: ['look a project over: what is wrong with it, and how to repair it', async () => (await import('./doctor/doctor.ts')).doctor],
   verify: ['say yes to what was delivered, or exactly why not', async () => (await import('./verify.ts')).verifyCommand],
   explain: [
     'follow one file through all steps: which rule allowed it, or why none did',

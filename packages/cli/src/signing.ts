@@ -94,7 +94,7 @@ function packageName(): string | undefined {
 }
 
 /** Whether this runs where nobody sits. */
-function isCI(env: NodeJS.ProcessEnv): boolean {
+export function isCI(env: NodeJS.ProcessEnv): boolean {
   const ci = env['CI']
   return ci !== undefined && ci !== '' && ci !== '0' && ci !== 'false'
 }

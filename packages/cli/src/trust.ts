@@ -113,7 +113,8 @@ export async function keyNames(given: readonly NamedKey[], o: { file?: string; l
   return names
 }
 
-function publicKeyFiles(folder: string): string[] {
+/** Public keys in a folder, by their names. */
+export function publicKeyFiles(folder: string): string[] {
   try {
     return readdirSync(folder)
       .filter((name) => name.endsWith('.pub'))

@@ -16,6 +16,8 @@ export interface Bundler {
   readonly member: string
   /** Functions whose first argument is the configuration, where the file is a script. */
   readonly calls?: readonly string[]
+  /** Its plugins run in an order of its own; and its configuration is the one that counts. */
+  readonly isFramework?: boolean
   /** The member lists names of modules, not what they export. */
   readonly byName?: boolean
   /** Text of a new configuration, for those that work without one. */
@@ -24,8 +26,8 @@ export interface Bundler {
 
 /** In the order in which they are looked for: a framework before the bundler that it brings. */
 export const bundlers: readonly Bundler[] = [
-  { name: 'nuxt', packages: ['nuxt'], files: ['nuxt.config'], subpath: 'nuxt', member: 'modules', byName: true },
-  { name: 'astro', packages: ['astro'], files: ['astro.config'], subpath: 'astro', member: 'integrations' },
+  { name: 'nuxt', packages: ['nuxt'], files: ['nuxt.config'], subpath: 'nuxt', member: 'modules', byName: true, isFramework: true },
+  { name: 'astro', packages: ['astro'], files: ['astro.config'], subpath: 'astro', member: 'integrations', isFramework: true },
   {
     name: 'vite',
     packages: ['vite', 'rolldown-vite'],

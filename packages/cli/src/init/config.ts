@@ -1,6 +1,6 @@
 /**
- * Adds our plugin to a bundler's configuration: the syntax tree tells where, and the text is changed there and nowhere else. It evaluates nothing;
- * what it can't understand it leaves to the person, with the lines to write.
+ * Adds our plugin to a bundler's configuration, or says where it stands in one: the syntax tree tells where, and the text is changed there and nowhere
+ * else. It evaluates nothing; what it can't understand it leaves to the person, with the lines to write.
  */
 import { parse } from '@babel/parser'
 import { InTotoError } from 'intoto'
@@ -42,6 +42,53 @@ export function withPlugin(text: string, bundler: Bundler, file: string): string
     .reduce((now, { at, text: added }) => now.slice(0, at) + added + now.slice(at), text)
   programOf(changed, bundler, file)
   return changed
+}
+
+/** Our plugin in one list of a configuration. */
+export interface PluginPlace {
+  readonly count: number
+  /** What stands behind the last of them, as a person would name it. */
+  readonly behind?: string
+}
+
+/** Where our plugin stands in each list that is written out and has it; nothing where the text is not understood. */
+export function pluginPlaces(text: string, bundler: Bundler, file: string): PluginPlace[] {
+  let program: Node
+  try {
+    program = programOf(text, bundler, file)
+  } catch {
+    return []
+  }
+  const names = [
+    ...text.matchAll(/\bimport\s+([\w$]+)\s+from\s*['"]unplugin-in-toto\b|\b([\w$]+)\s*=\s*require\(\s*['"]unplugin-in-toto\b/g),
+  ]
+  const ours = new Set(names.map(([, imported, required]) => imported ?? required))
+  return configurations(program, bundler).flatMap((config) => {
+    const list = memberOf(config, bundler.member)?.['value'] as Node | undefined
+    if (list?.type !== 'ArrayExpression') return []
+    const elements = (list['elements'] as (Node | null)[]).filter((element) => element !== null)
+    const places = elements.flatMap((element, index) => (isPlugin(element, ours) ? [index] : []))
+    const last = elements[(places.at(-1) ?? elements.length) + 1]
+    if (places.length === 0) return []
+    return [
+      {
+        count: places.length,
+        ...(last === undefined ? {} : { behind: /^[\w$.]*/.exec(text.slice(last.start, last.end))?.[0] || 'another one' }),
+      },
+    ]
+  })
+}
+
+/** A call of what was imported from us, or our module by its name, with options or without. */
+function isPlugin(element: Node, ours: ReadonlySet<string | undefined>): boolean {
+  if (element.type === 'StringLiteral') return String(element['value']).startsWith('unplugin-in-toto')
+  if (element.type === 'ArrayExpression') {
+    const first = (element['elements'] as (Node | null)[])[0]
+    return first?.type === 'StringLiteral' && isPlugin(first, ours)
+  }
+  if (element.type !== 'CallExpression' && element.type !== 'NewExpression') return false
+  const callee = element['callee'] as Node
+  return ours.has(nameOf(callee.type === 'MemberExpression' ? (callee['object'] as Node) : callee))
 }
 
 function programOf(text: string, bundler: Bundler, file: string): Node {
@@ -152,13 +199,18 @@ function* within(node: Node, enter: (node: Node) => boolean): Generator<Node> {
   }
 }
 
+/** The property of an object that has this name. */
+function memberOf(config: Node, name: string): Node | undefined {
+  return (config['properties'] as Node[]).find((one) => {
+    const key = one['key'] as Node | undefined
+    return key !== undefined && (key['name'] ?? key['value']) === name
+  })
+}
+
 /** One more element of a list that is a member of an object. */
 function intoList(text: string, config: Node, o: { member: string; call: string }): Insertion[] {
   const properties = config['properties'] as Node[]
-  const property = properties.find((one) => {
-    const key = one['key'] as Node | undefined
-    return key !== undefined && (key['name'] ?? key['value']) === o.member
-  })
+  const property = memberOf(config, o.member)
   if (property === undefined) {
     const last = properties.at(-1)
     const added = `${o.member}: [${o.call}]`

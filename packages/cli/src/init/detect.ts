@@ -1,6 +1,6 @@
 /**
- * What a project is made with: its package, bundler, package manager, CI and repository. For `intoto init`; it reads and decides nothing that a
- * flag could not decide otherwise.
+ * What a project is made with: its package, bundler, package manager, CI and repository. For `intoto init` and `intoto doctor`; it reads and decides
+ * nothing that a flag could not decide otherwise.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -58,12 +58,17 @@ export function detectProject(): Project {
   const { name } = manifest
   if (typeof name !== 'string' || name === '')
     throw misuse('init: package.json has no "name", under which your key would be kept', 'npm pkg set name=my-app')
+  return projectOf(manifest, text)
+}
+
+/** The project of a package.json that was read; its name is empty where it has none. */
+export function projectOf(manifest: Manifest, manifestText: string): Project {
   const workspace = workspaceAbove()
   const forge = forgeOf(workspace)
   return {
-    name,
+    name: typeof manifest.name === 'string' ? manifest.name : '',
     manifest,
-    manifestText: text,
+    manifestText,
     isTypeScript: existsSync('tsconfig.json'),
     inGit: repositoryAbove() !== undefined,
     ...(workspace === undefined ? {} : { workspace }),
@@ -81,12 +86,10 @@ export function detectBundler(project: Project, named: string | undefined): Foun
   )
   if (named !== undefined && fits.length === 0)
     throw misuse(`init: no bundler is called "${named}"`, `--bundler ${bundlers.map(({ name }) => name).join(', ')}`)
-  const configured = fits.flatMap((bundler) => {
-    const file = bundler.files.flatMap((name) => extensions.map((extension) => name + extension)).find((name) => existsSync(name))
-    return file === undefined ? [] : [{ bundler, file }]
-  })
+  const configured = configurationsOf(fits)
   const [first, second] = configured
-  if (first !== undefined && (second === undefined || isFramework(first.bundler))) return first
+  // Nuxt and Astro have a configuration of their own; another one beside it belongs to something else.
+  if (first !== undefined && (second === undefined || first.bundler.isFramework === true)) return first
   if (second !== undefined)
     throw misuse(
       `init: several bundlers are configured here: ${configured.map(({ bundler }) => bundler.name).join(', ')}`,
@@ -104,12 +107,29 @@ export function detectBundler(project: Project, named: string | undefined): Foun
   )
 }
 
-/** Nuxt and Astro have a configuration of their own; another one beside it belongs to something else. */
-function isFramework({ name }: Bundler): boolean {
-  return name === 'nuxt' || name === 'astro'
+/** Those of these bundlers that have a configuration here. */
+function configurationsOf(fits: readonly Bundler[]): Required<FoundBundler>[] {
+  return fits.flatMap((bundler) => {
+    const file = bundler.files.flatMap((name) => extensions.map((extension) => name + extension)).find((name) => existsSync(name))
+    return file === undefined ? [] : [{ bundler, file }]
+  })
 }
 
-function isDependency({ manifest }: Project, name: string): boolean {
+/** The bundlers that the package depends on and that are configured here; of a framework and what is beside it, the framework. */
+export function configuredBundlers(project: Project): Required<FoundBundler>[] {
+  const found = configurationsOf(bundlers.filter(({ packages }) => packages.some((one) => isDependency(project, one))))
+  const framework = found.find(({ bundler }) => bundler.isFramework === true)
+  return framework === undefined ? found : [framework]
+}
+
+/** The output folder, if the configuration says it in plain words. */
+export function distOf({ file }: FoundBundler): string {
+  const text = file === undefined ? '' : readFileSync(file, 'utf8')
+  return /\boutDir:\s*['"](?:\.\/)?([\w./-]+?)\/?['"]/.exec(text)?.[1] ?? 'dist'
+}
+
+/** Does the package name this one among its dependencies, of whatever kind? */
+export function isDependency({ manifest }: Project, name: string): boolean {
   return ['dependencies', 'devDependencies', 'peerDependencies', 'optionalDependencies'].some((kind) =>
     Object.hasOwn((manifest[kind] as object | undefined) ?? {}, name),
   )
@@ -120,7 +140,8 @@ export function hasHonestHook(client: ClientName): boolean {
   return client === 'npm'
 }
 
-function upward(from: string, test: (folder: string) => boolean): string | undefined {
+/** The nearest folder that passes, from this one up to the root of the file system. */
+export function upward(from: string, test: (folder: string) => boolean): string | undefined {
   for (let at = resolve(from); ; at = dirname(at)) {
     if (test(at)) return at
     if (dirname(at) === at) return undefined

@@ -16,7 +16,7 @@ import { build, type Building } from './build.ts'
 import { type Bundler, bundlers } from './bundler.ts'
 import { type Change, changeLines, changeOf, Journal } from './change.ts'
 import { pluginWords, withPlugin } from './config.ts'
-import { detectBundler, detectProject, type Forge, type FoundBundler, type Project } from './detect.ts'
+import { detectBundler, detectProject, distOf, type Forge, type FoundBundler, type Project } from './detect.ts'
 import { keepKey, ownerKey } from './key.ts'
 import { isPublished, type Recipe, recipeFiles, recipeText, withIgnored, withScripts } from './recipe.ts'
 
@@ -132,12 +132,6 @@ async function planOf(project: Project, flags: Flags): Promise<Plan> {
 function existing(file: string): string {
   if (existsSync(file)) return file
   throw misuse(`init: there is no configuration "${file}"`, '--config FILE')
-}
-
-/** The output folder, if the configuration says it in plain words. */
-function distOf({ file }: FoundBundler): string {
-  const text = file === undefined ? '' : readFileSync(file, 'utf8')
-  return /\boutDir:\s*['"](?:\.\/)?([\w./-]+?)\/?['"]/.exec(text)?.[1] ?? 'dist'
 }
 
 interface Doing {

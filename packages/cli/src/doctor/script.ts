@@ -1,0 +1,149 @@
+/**
+ * Scripts of package.json, for `intoto doctor`: does the gate stand where it can still refuse, and does it run at all. Which hook runs when, and which can
+ * stop an upload, differs by client; docs/publishing.md says how.
+ */
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { isPublished } from '../init/recipe.ts'
+import { type Finding, finding } from './finding.ts'
+import { type Situation, textOf } from './situation.ts'
+import { workflows } from './workflow.ts'
+
+/** What a script does with our command. */
+interface Use {
+  readonly script: string
+  readonly verb: string
+  /** Its words up to the next command. */
+  readonly line: string
+}
+
+/** Everything that is to be said of the scripts of a package that is published. */
+export function checkScripts(s: Situation): Finding[] {
+  if (s.project === undefined || !isPublished(s.project.manifest) || !s.isSetUp) return []
+  const uses = Object.keys(s.scripts).flatMap((script) => usesOf(s.scripts, script))
+  const late = uses.filter(({ script, verb }) => ['publish', 'postpublish'].includes(script) && isGate(verb))
+  if (late.length > 0) return late.slice(0, 1).map((use) => tooLate(use, s))
+  if (s.isModernYarn) return yarnOnly(uses, s)
+  const misplaced = uses.filter(({ script, verb }) => verb === 'postpack' && hooksBefore.includes(script))
+  if (misplaced.length > 0) return misplaced.slice(0, 1).map(misplacedHook)
+  return [...early(uses, s), ...skipped(uses), ...absent(uses, s)]
+}
+
+const hooksBefore = ['prepack', 'prepare', 'prepublish', 'prepublishOnly']
+
+function isGate(verb: string): boolean {
+  return verb === 'verify' || verb === 'postpack'
+}
+
+/** Our commands in a script, and in the scripts that it calls. */
+export function usesOf(scripts: Readonly<Record<string, string>>, script: string): Use[] {
+  const text = expanded(scripts, scripts[script] ?? '', 3)
+  return Array.from(text.matchAll(/\b(?:intoto|unplugin-in-toto)\s+([a-z]+)\b([^&|;]*)/g), ([line, verb = '']) => ({
+    script,
+    verb,
+    line: line.trim(),
+  }))
+}
+
+/** A script with those that it calls by name in their places. */
+export function expanded(scripts: Readonly<Record<string, string>>, text: string, depth: number): string {
+  if (depth === 0) return text
+  return text.replace(/\b(?:npm|pnpm|yarn|bun)(?:\s+run(?:-script)?)?\s+([\w:.-]+)/g, (whole, name: string) =>
+    Object.hasOwn(scripts, name) ? expanded(scripts, scripts[name] ?? '', depth - 1) : whole,
+  )
+}
+
+function tooLate({ script, verb, line }: Use, s: Situation): Finding {
+  const message = `"intoto ${verb}" stands in the script "${script}", which runs when the package is published already`
+  const right = verb === 'postpack' ? 'postpack' : 'prepublishOnly'
+  const put = s.isModernYarn ? release(s) : `npm pkg set "scripts.${right}=${line}"`
+  const take = s.scripts[script] === line ? `npm pkg delete scripts.${script}` : `take it out of "${script}"`
+  return finding('gate-too-late', 'package.json', message, s.scripts[right]?.includes('intoto ') === true ? take : [put, take])
+}
+
+function misplacedHook({ script, line }: Use): Finding {
+  const message = `"intoto postpack" stands in the script "${script}", when there is no tarball yet`
+  return finding('postpack-misplaced', 'package.json', message, [`npm pkg set "scripts.postpack=${line}"`, `take it out of "${script}"`])
+}
+
+function early(uses: readonly Use[], s: Situation): Finding[] {
+  const verify = (names: readonly string[]): Use | undefined => uses.find(({ script, verb }) => verb === 'verify' && names.includes(script))
+  const move = ({ script, line }: Use): string[] => [
+    `npm pkg set "scripts.prepublishOnly=${line}"`,
+    s.scripts[script] === line ? `npm pkg delete scripts.${script}` : `take it out of "${script}"`,
+  ]
+  const installing = s.client === 'yarn' ? undefined : verify(['prepublish'])
+  if (installing !== undefined) {
+    const message = 'the gate stands in the script "prepublish", which npm runs on every install and not before it publishes'
+    return [finding('gate-on-install', 'package.json', message, move(installing))]
+  }
+  const packing = verify(['prepack', 'prepare'])
+  if (packing === undefined) return []
+  const message = `the gate stands in the script "${packing.script}", which runs on packing and installing, too, before the step "package" has its link`
+  return [finding('gate-too-early', 'package.json', message, move(packing))]
+}
+
+/** No hook runs where scripts are switched off. */
+function skipped(uses: readonly Use[]): Finding[] {
+  const hook = uses.find(({ script, verb }) => isGate(verb) && ['prepublishOnly', 'postpack'].includes(script))
+  const place = scriptsOff()
+  if (hook === undefined || place === undefined) return []
+  const message = `switches scripts off (ignore-scripts), so the gate in "${hook.script}" never runs`
+  return [finding('gate-skipped', place.file, message, [place.fix, 'or publish with "npx intoto publish", which verifies by itself'])]
+}
+
+function scriptsOff(): { file: string; fix: string } | undefined {
+  // The line alone is looked for: files of this kind hold tokens.
+  const isOff = (text: string | undefined): boolean => /^[ \t]*ignore-scripts[ \t]*(?:=[ \t]*["']?true["']?[ \t]*)?$/m.test(text ?? '')
+  if (isOff(textOf('.npmrc'))) return { file: '.npmrc', fix: 'npm config delete ignore-scripts --location=project' }
+  const own = process.env['npm_config_userconfig'] ?? process.env['NPM_CONFIG_USERCONFIG'] ?? join(homedir(), '.npmrc')
+  if (isOff(textOf(own))) return { file: own, fix: 'npm config delete ignore-scripts --location=user' }
+  const name = ['npm_config_ignore_scripts', 'NPM_CONFIG_IGNORE_SCRIPTS'].find((one) => process.env[one] === 'true')
+  return name === undefined ? undefined : { file: name, fix: `unset ${name}` }
+}
+
+/** A package that is published with nothing in the way, or with half of it. */
+function absent(uses: readonly Use[], s: Situation): Finding[] {
+  if (publishesByUs(uses)) return []
+  const owner = ownerOf(s)
+  const hook = uses.find(({ script, verb }) => script === 'postpack' && verb === 'postpack')
+  if (hook !== undefined && !/\s(?:-k|--verification-keys)\b/.test(hook.line)) {
+    const message = '"intoto postpack" without -k signs a link and verifies nothing: what does not follow the layout is published'
+    return [finding('postpack-unverified', 'package.json', message, `npm pkg set "scripts.postpack=${hook.line} -k ${owner}"`)]
+  }
+  if (hook !== undefined) return []
+  const fix = s.client === 'npm' ? `npm pkg set "scripts.postpack=intoto postpack -k ${owner}"` : release(s)
+  if (uses.some(({ script, verb }) => verb === 'verify' && hooksBefore.includes(script))) {
+    // Other clients give no digest of what they upload; there the early no is all that hooks can do.
+    if (s.client !== 'npm') return []
+    const message =
+      'the gate sees dist before "prepare" and "prepack" may change it: the script "postpack", which sees the tarball, is missing'
+    return [finding('postpack-absent', 'package.json', message, fix)]
+  }
+  return [finding('gate-absent', 'package.json', 'the package is published, and no script verifies it before', [fix, release(s)])]
+}
+
+/** `intoto publish` verifies by itself, wherever it stands. */
+function publishesByUs(uses: readonly Use[]): boolean {
+  return uses.some(({ verb }) => verb === 'publish') || workflows().some(({ text }) => /\bintoto publish\b/.test(text))
+}
+
+function yarnOnly(uses: readonly Use[], s: Situation): Finding[] {
+  if (publishesByUs(uses)) return []
+  const hook = uses.find(({ script, verb }) => isGate(verb) && ['prepublishOnly', 'postpack'].includes(script))
+  if (hook !== undefined) {
+    const message = `this Yarn runs the script "${hook.script}" ${hook.script === 'postpack' ? 'only after the upload' : 'never'}, so the gate in it stops nothing`
+    return [finding('gate-yarn', 'package.json', message, release(s))]
+  }
+  if (uses.some(({ script, verb }) => verb === 'verify' && ['prepublish', 'prepack'].includes(script))) return []
+  return [finding('gate-absent', 'package.json', 'the package is published, and no script verifies it before', release(s))]
+}
+
+function release(s: Situation): string {
+  return `npm pkg set "scripts.release=intoto publish -k ${ownerOf(s)}"`
+}
+
+function ownerOf({ publicKeys }: Situation): string {
+  const files = publicKeys.map(({ file }) => file)
+  return files.find((file) => file.endsWith('owner.pub')) ?? files.at(0) ?? 'in-toto/owner.pub'
+}
