@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { packageVersion } from './framework.ts'
 import { resolveOptions, type Options } from './options.ts'
-import { endFrame, importedFiles, prepare, type Frame } from './recorder.ts'
+import { prepare } from './prepare.ts'
+import { endFrame, importedFiles, type Frame } from './recorder.ts'
 import { vitePlugin } from './vite.ts'
 
 /** What Astro hands to the hooks of an integration, as far as it is needed. */

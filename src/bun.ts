@@ -4,7 +4,8 @@
  */
 import { join, resolve } from 'node:path'
 import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
-import { beginRun, prepare, type Run } from './recorder.ts'
+import { prepare } from './prepare.ts'
+import { beginRun, type Run } from './recorder.ts'
 
 /** What `Bun.build` hands to the setup of a plugin, as far as it is needed (Bun's own types are global and not ours to load). */
 export interface BunBuild {

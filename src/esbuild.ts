@@ -5,7 +5,8 @@
 import { dirname, join, resolve } from 'node:path'
 import type { BuildOptions, BuildResult, Plugin, PluginBuild } from 'esbuild'
 import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
-import { beginRun, prepare, type Run } from './recorder.ts'
+import { prepare } from './prepare.ts'
+import { beginRun, type Run } from './recorder.ts'
 
 /** The plugin for esbuild's `plugins`, and for tools that hand their plugins to it. */
 export default function inToto(options: Options = {}): Plugin {

@@ -7,7 +7,8 @@ import { createRequire } from 'node:module'
 import { isAbsolute, join, resolve } from 'node:path'
 import type { JsPlugin, ResolvedUserConfig } from '@farmfe/core'
 import { resolveOptions, type Options } from './options.ts'
-import { beginRun, configurationFiles, importedFiles, prepare, toolFiles, usualNames, type Run } from './recorder.ts'
+import { prepare } from './prepare.ts'
+import { beginRun, configurationFiles, importedFiles, toolFiles, usualNames, type Run } from './recorder.ts'
 
 /** The plugin for `farm.config.ts`. */
 export default function inToto(options: Options = {}): JsPlugin {

@@ -4,7 +4,8 @@
  */
 import type { InputOptions, Plugin } from 'rolldown'
 import { resolveOptions, type Options } from './options.ts'
-import { beginRepeated, beginRun, commandName, configurationFiles, outputFolder, prepare, usualNames, type Run } from './recorder.ts'
+import { prepare } from './prepare.ts'
+import { beginRepeated, beginRun, commandName, configurationFiles, outputFolder, usualNames, type Run } from './recorder.ts'
 import { logOf, surround } from './rollup.ts'
 import { listenToPlugins } from './watched.ts'
 

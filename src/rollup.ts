@@ -6,7 +6,8 @@
 import { resolve } from 'node:path'
 import type { InputOptions, NormalizedOutputOptions, OutputBundle, OutputOptions, Plugin } from 'rollup'
 import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
-import { beginRun, configurationFiles, outputFolder, prepare, usualNames, type Frame, type Log, type Run } from './recorder.ts'
+import { prepare } from './prepare.ts'
+import { beginRun, configurationFiles, outputFolder, usualNames, type Frame, type Log, type Run } from './recorder.ts'
 
 /** The plugin for `rollup.config.js`. Put it anywhere in `plugins`. */
 export default function inToto(options: Options = {}): Plugin {

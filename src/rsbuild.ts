@@ -5,7 +5,8 @@
 import { isAbsolute, join } from 'node:path'
 import type { RsbuildPlugin } from '@rsbuild/core'
 import { resolveOptions, type Options } from './options.ts'
-import { configurationFiles, prepare, usualNames, type Run } from './recorder.ts'
+import { prepare } from './prepare.ts'
+import { configurationFiles, usualNames, type Run } from './recorder.ts'
 import { compilerPlugin } from './rspack.ts'
 
 /** The plugin for `rsbuild.config.ts`. */

@@ -4,7 +4,8 @@
  */
 import type { Compiler, RspackPluginInstance } from '@rspack/core'
 import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
-import { importedFiles, prepare, toolFiles, type Log, type Run } from './recorder.ts'
+import { prepare } from './prepare.ts'
+import { importedFiles, toolFiles, type Log, type Run } from './recorder.ts'
 import { compilerRuns } from './webpack.ts'
 
 /** The plugin for `rspack.config.js`. Put it anywhere in `plugins`; one instance may serve several configurations. */

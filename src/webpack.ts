@@ -3,9 +3,14 @@
  * report through their parent, so only whole compilations are looked at. Repairs the snapshots of webpack's persistent cache, which would
  * otherwise use old bytes for a file of equal size and date. Adds no loader and no hook on modules.
  */
+import { InTotoError } from 'intoto'
 import type { Compiler, WebpackPluginInstance } from 'webpack'
 import { resolveOptions, type Options } from './options.ts'
-import { beginRun, configurationFiles, importedFiles, prepare, toolFiles, usualNames, type Log, type Run } from './recorder.ts'
+import { expectTurbopack, nextFix, prepare } from './prepare.ts'
+import { beginRun, configurationFiles, importedFiles, toolFiles, usualNames, type Log, type Run } from './recorder.ts'
+
+// A configuration of Next.js makes the plugin in a function that Turbopack never calls: it is known only that somebody loaded this.
+expectTurbopack()
 
 /** The plugin for `webpack.config.js`. Put it anywhere in `plugins`; one instance may serve several configurations. */
 export default function inToto(options: Options = {}): WebpackPluginInstance {
@@ -44,7 +49,11 @@ export interface AnyCompiler {
   readonly context: string
   readonly name?: string | undefined
   readonly outputPath: string
-  readonly options: { readonly entry: unknown; readonly resolve: { readonly symlinks?: boolean | undefined } }
+  readonly options: {
+    readonly entry: unknown
+    readonly resolve: { readonly symlinks?: boolean | undefined }
+    readonly resolveLoader?: { readonly alias?: object | undefined }
+  }
   getInfrastructureLogger(name: string): { info(line: string): void; warn(line: string): void }
 }
 
@@ -120,9 +129,16 @@ function beginCompilerRun(compiler: AnyCompiler, { bundler, version, options, lo
       typeof value === 'function' ? 'function' : value,
     ),
     watch,
+    refusal: refusal(compiler),
     preserveSymlinks: compiler.options.resolve.symlinks === false,
     log: log ?? { info: (line) => logger.info(line), warn: (line) => logger.warn(line) },
   })
+}
+
+/** Pages of Next.js are rendered by processes of their own, which read what no compiler hears of: a link would leave it out. */
+function refusal({ options }: AnyCompiler): InTotoError | undefined {
+  if (!('next-swc-loader' in (options.resolveLoader?.alias ?? {}))) return undefined
+  return new InTotoError({ code: 'E_UNSUPPORTED', message: 'builds of Next.js cannot be recorded by the plugin', fix: nextFix })
 }
 
 /** Names of assets are file names but for a query. */

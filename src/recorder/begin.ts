@@ -17,6 +17,7 @@ import type { Log } from './log.ts'
 import { findRoot, usedPath } from './place.ts'
 import { idleRun, RecordingRun, type Host, type Run } from './run.ts'
 import { registry, sayOnce, sessionKey, type Frame, type Material, type RunRecord, type Session } from './session.ts'
+import { called } from './uncalled.ts'
 
 /**
  * Begins a run: reads the disk's clock, removes the link of an earlier build, makes sure of the key.
@@ -24,6 +25,7 @@ import { registry, sayOnce, sessionKey, type Frame, type Material, type RunRecor
  */
 export function beginRun(options: ResolvedOptions, host: Host): Run | undefined {
   if (options.disable) return undefined
+  called()
   const log = options.silent ? { info: () => undefined, warn: () => undefined } : host.log
   try {
     reportTypos(log)
@@ -48,6 +50,7 @@ function begin(options: ResolvedOptions, host: Host, log: Log): Run {
     if (!idle) noKey(options, log)
     return idleRun({ root, options, key, foreign })
   }
+  if (host.refusal !== undefined) throw host.refusal
   const session = openSession({ root, options, key, watch: host.watch, log })
   for (const [path, command] of foreign) session.foreign.set(path, command)
   const record: RunRecord = {

@@ -39,7 +39,7 @@ export function signingKey(
   o: { known: Map<string, SigningKey>; log: Log },
 ): SigningKey {
   if (typeof given === 'object') return { signer: given, needles: [] }
-  const found = findSigner({ given, env: process.env, ci: isCi(process.env), packageName: nameIn(folder) })
+  const found = findKey(given, folder)
   if (found === undefined) return { needles: [] }
   const known = o.known.get(found.ref)
   if (known !== undefined) return known
@@ -50,6 +50,11 @@ export function signingKey(
   const key = { signer, needles: needlesOf(file === undefined ? secrets.get(name ?? '') : textOf(file)), ...(file && { file }) }
   o.known.set(found.ref, key)
   return key
+}
+
+/** Where the key of a build is, if there is one; nothing is read of it yet. */
+export function findKey(given: string | undefined, folder: string): { readonly ref: string } | undefined {
+  return findSigner({ given, env: process.env, ci: isCi(process.env), packageName: nameIn(folder) })
 }
 
 /** Secrets as they stood in variables, to know what must not leak. */

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import type { JsonValue } from 'intoto'
+import type { InTotoError, JsonValue } from 'intoto'
 import { walkFiles } from 'intoto/node'
 import { heardFiles, isListening } from './audit.ts'
 import { importedFiles, lockfileOf, packageFiles } from './baseline.ts'
@@ -38,6 +38,8 @@ export interface Host {
   readonly alias?: Resolve
   /** Whether it reads the tsconfig.json of plain JavaScript, too. */
   readonly configuresAll?: boolean
+  /** Why builds of this kind cannot be recorded; said only where one was to be. */
+  readonly refusal?: InTotoError | undefined
   /** The framework that started it. */
   readonly frame?: Frame | undefined
   /** Sources of which it inlines assets without naming them, so that they must be searched for references. */

@@ -21,7 +21,7 @@ export interface Material {
   /** Whether it is part of the module graph; else it was declared, watched or found. */
   readonly module: boolean
   readonly used?: string
-  /** Nobody told of it but the audit: then a change is said, and fails no build. */
+  /** Nobody told of it but the audit, or declarations among the products: then a change is said, and fails no build. */
   readonly audited?: boolean
 }
 
@@ -114,6 +114,15 @@ export interface Reads {
   readonly folders: Set<string>
 }
 
+/** A plugin that is to be called. */
+export interface Expectation {
+  readonly options: ResolvedOptions
+  /** Whether a plugin was made; else our code was loaded, and only `required` makes a failure of it. */
+  readonly isMade: boolean
+  /** What is said when it was not. */
+  readonly error: InTotoError
+}
+
 /** All that this process shares. */
 export interface Registry {
   readonly sessions: Map<string, Session>
@@ -122,6 +131,10 @@ export interface Registry {
   readonly links: Set<string>
   /** Lines that were printed and are not to be printed again. */
   readonly said: Set<string>
+  /** Whether any bundler has called the plugin. */
+  isCalled?: boolean
+  /** What this process must call, and says that it did not. */
+  expected?: Expectation
   /** Set while an audit listens. */
   reads?: Reads
   /** Listener of the process's exit, one for all sessions. */
