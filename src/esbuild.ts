@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { BuildOptions, BuildResult, Plugin, PluginBuild } from 'esbuild'
 import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
 import { prepare } from './prepare.ts'
-import { beginRun, type Run } from './recorder.ts'
+import { beginRun, commandName, configurationFiles, usualNames, type Run } from './recorder.ts'
 
 /** The plugin for esbuild's `plugins`, and for tools that hand their plugins to it. */
 export default function inToto(options: Options = {}): Plugin {
@@ -69,6 +69,7 @@ function begin({
   const target = outputFolder(build.initialOptions, folder)
   if (target !== undefined) run.target(target)
   run.covers('graph', 'declared')
+  run.configuration(toolFiles())
   run.files([...(tsconfig === undefined ? [] : [tsconfig]), ...(inject ?? [])], folder)
   return run
 }
@@ -93,6 +94,12 @@ async function end(
   run.ended()
   // With `write: false` somebody else writes, when we have nothing more to say: the link is made when the process exits.
   if (outputFiles === undefined || options.write !== false) await run.close()
+}
+
+/** esbuild's own command takes no plugins; tsup's does, and its bin has the name of a part of it. */
+function toolFiles(): Iterable<string> {
+  if (!['tsup', 'cli-default', 'cli-node'].includes(commandName())) return []
+  return configurationFiles({ usual: [...usualNames('tsup', ['ts', 'cts', 'mts', 'js', 'cjs', 'mjs']), 'tsup.config.json'] })
 }
 
 /** Keys are paths relative to the working folder, or `namespace:path` for what plugins made. */

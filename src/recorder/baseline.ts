@@ -33,10 +33,10 @@ export function toolFiles(folder: string, tools: readonly string[]): Set<string>
   return found
 }
 
-/** A configuration file and the files of the project that it imports, for loaders that do not say. */
-export function importedFiles(entry: string): Set<string> {
+/** Configuration files, or sources of declarations, and the files of the project that they import, for loaders that do not say. */
+export function importedFiles(...entries: readonly string[]): Set<string> {
   const found = new Set<string>()
-  const open = [entry]
+  const open = [...entries]
   for (let file = open.pop(); file !== undefined; file = open.pop()) {
     if (found.has(file) || !isFile(file)) continue
     found.add(file)
@@ -52,7 +52,22 @@ export function importedFiles(entry: string): Set<string> {
 
 /** TypeScript writes `./x.js` for x.ts, and everybody leaves extensions out. */
 function moduleFile(path: string): string | undefined {
-  const extensions = ['', '.ts', '.js', '.mjs', '.mts', '.cjs', '.cts', '.json', '.tsx', '.jsx', '/index.ts', '/index.js', '/index.mjs']
+  const extensions = [
+    '',
+    '.ts',
+    '.js',
+    '.mjs',
+    '.mts',
+    '.cjs',
+    '.cts',
+    '.json',
+    '.tsx',
+    '.jsx',
+    '.d.ts',
+    '/index.ts',
+    '/index.js',
+    '/index.mjs',
+  ]
   const written = extname(path)
   const source = written.replace('js', 'ts')
   const swapped = source === written ? [] : [path.slice(0, -written.length) + source]

@@ -6,6 +6,7 @@ import { lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { InTotoError } from 'intoto'
 import type { FileDigest } from 'intoto/node'
+import { hasDeclarations } from './declaration.ts'
 import { problemText, asProblem } from './failure.ts'
 import { finishNow } from './finish.ts'
 import { closeWritten } from './frame.ts'
@@ -79,7 +80,9 @@ function notRecorded(session: Session, why: string): void {
 
 /** The comparison that makes late writers visible. */
 function compare(session: Session, written: Written): void {
-  const { products, link } = draftLink(session, written.link)
+  const drafted = draftLink(session, written.link)
+  const haveCome = hasDeclarations(drafted.products.keys()) && !hasDeclarations(written.products.keys())
+  const { products, link } = haveCome ? draftLink(session) : drafted
   const moved = differences(written.products, products).map((path) => nameOf(session.root, path))
   const there = lstatSync(written.path, { throwIfNoEntry: false })?.isFile() === true
   if (moved.length === 0 && there) return

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
 import { InTotoError, type Artifacts, type DigestMap } from 'intoto'
 import { hashFile, type FileDigest } from 'intoto/node'
+import { declarationSources } from './declaration.ts'
 import { framedMaterials, intermediates, madeFrom } from './frame.ts'
 import { trackedBy } from './git.ts'
 import { isDependency, isWithin, nameOf, type Root } from './place.ts'
@@ -23,7 +24,7 @@ export interface Consumed {
   readonly overwritten: readonly string[]
   /** Files that git does not track, with a preset that takes only those that it does. */
   readonly untracked: Artifacts
-  /** Files of which only the audit knows and that did not hold still, so that nobody can say what was read. */
+  /** Files of which only the audit knows, or that only declarations were made from, and that did not hold still, so that nobody can say what was read. */
   readonly unsettled: readonly string[]
 }
 
@@ -47,7 +48,7 @@ export function consumedFiles(session: Session, products: ReadonlyMap<string, Fi
   const isTracked = options.tracked ? trackedBy(root.real) : () => true
   const writtenFrom = earliest(session.records)
   const generatedFrom = madeFrom(session, writtenFrom)
-  const materials = selected(session)
+  const materials = selected(session, products)
   checkFolders(root, materials)
   for (const [path, material] of materials) {
     if (isIntermediate(path) && statSync(path, { throwIfNoEntry: false }) === undefined) continue
@@ -127,7 +128,7 @@ export function earliest(records: readonly RunRecord[]): bigint {
 }
 
 /** Materials of all runs, less what options leave out, more what they add. */
-function selected(session: Session): Map<string, Material> {
+function selected(session: Session, products: ReadonlyMap<string, FileDigest>): Map<string, Material> {
   const { root, options, records } = session
   const all = new Map<string, Material>()
   for (const { materials } of records) {
@@ -136,7 +137,8 @@ function selected(session: Session): Map<string, Material> {
       if (known === undefined || material.since < known.since) all.set(path, material)
     }
   }
-  for (const [path, material] of framedMaterials(session)) if (!all.has(path)) all.set(path, material)
+  for (const found of [framedMaterials(session), declarationSources(session, products)])
+    for (const [path, material] of found) if (!all.has(path)) all.set(path, material)
   const since = records.reduce(
     (first, { clock }) => (clock.changedFrom < first ? clock.changedFrom : first),
     records[0]?.clock.changedFrom ?? 0n,

@@ -6,17 +6,73 @@ import { dirname, isAbsolute, join, resolve, sep } from 'node:path'
 import { createRequire } from 'node:module'
 import { isFile, nearestFile, textOf } from './baseline.ts'
 import { isDependency } from './place.ts'
+import { filesMatching, selector } from './select.ts'
 
 /** The chains of all sources that TypeScript's options bear upon: of those with its syntax, or for bundlers that let them bear on all, of all. */
 export function tsconfigFiles(files: Iterable<string>, all = false): Set<string> {
+  const found = new Set<string>()
+  for (const start of nearestConfigs(files, all)) follow(start, found)
+  return found
+}
+
+/** All that TypeScript makes a program of: what the configurations of these files include, and those that they refer to. */
+export function programFiles(files: Iterable<string>): Set<string> {
+  const found = new Set<string>()
+  const seen = new Set<string>()
+  const open = [...nearestConfigs(files, false)]
+  for (let config = open.pop(); config !== undefined; config = open.pop()) {
+    if (seen.has(config)) continue
+    seen.add(config)
+    for (const file of included(config)) found.add(file)
+    for (const { path } of references(parseJsonc(textOf(config))['references'])) push(open, referred(resolve(dirname(config), path)))
+  }
+  return found
+}
+
+function nearestConfigs(files: Iterable<string>, all: boolean): Set<string> {
   const nearest = [nearestFile((folder) => join(folder, 'tsconfig.json')), nearestFile((folder) => join(folder, 'jsconfig.json'))]
   const found = new Set<string>()
   for (const file of files) {
     if (isDependency(file) || !(all || /\.(?:[cm]?tsx?|[cm]?jsx|vue|svelte|astro)$/.test(file))) continue
     const start = nearest.map((look) => look(dirname(file))).find((path) => path !== undefined)
-    if (start !== undefined) follow(start, found)
+    if (start !== undefined) found.add(start)
   }
   return found
+}
+
+function included(config: string): string[] {
+  const own = { folder: dirname(config), patterns: ['**/*'] }
+  const files = inherited('files', config)
+  const include = inherited('include', config) ?? (files === undefined ? own : undefined)
+  const exclude = inherited('exclude', config) ?? { ...own, patterns: [] }
+  const isExcluded = selector(exclude.patterns, exclude.folder)
+  const found = include === undefined ? [] : filesMatching(include.patterns, include.folder).filter((file) => !isExcluded(file))
+  return [...found, ...(files?.patterns ?? []).map((name) => resolve(files?.folder ?? '', name))].filter((file) =>
+    /\.[cm]?tsx?$/.test(file),
+  )
+}
+
+/** Names a folder, when its last part has neither a wildcard nor an ending. */
+const folderPattern = /(?:^|\/)[^/*?.]+\/?$|(?:^|\/)\.{0,2}\/?$/
+
+/** A list of a configuration: its own, else that of the last parent that has one; relative to whoever wrote it. */
+function inherited(
+  name: string,
+  config: string,
+  seen: ReadonlySet<string> = new Set(),
+): { folder: string; patterns: string[] } | undefined {
+  if (seen.has(config)) return undefined
+  const parsed = parseJsonc(textOf(config))
+  if (name in parsed) {
+    const patterns = texts(parsed[name]).map((text) => text.replace(/^\$\{configDir\}/, '.'))
+    return {
+      folder: dirname(config),
+      patterns: patterns.map((text) => (name !== 'files' && folderPattern.test(text) ? `${text.replace(/\/$/, '') || '.'}/**/*` : text)),
+    }
+  }
+  const parents = texts(parsed['extends']).flatMap((parent) => extended(parent, config) ?? [])
+  const lists = parents.map((parent) => inherited(name, parent, new Set([...seen, config])))
+  return lists.findLast((list) => list !== undefined)
 }
 
 /** A configuration file and all that it extends or refers to. */

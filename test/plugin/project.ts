@@ -135,11 +135,7 @@ export class Project {
   /** The same, with the list of files that the process and its children opened for reading, by name below the project. */
   async traced(args: readonly string[], env: Record<string, string | undefined> = {}, runtime = process.execPath): Promise<Set<string>> {
     const log = join(place, `${basename(this.dir)}.trace`)
-    const { code, text } = await this.#execute(
-      'strace',
-      ['-f', '--seccomp-bpf', '-y', '-qq', '-s', '4096', '-e', 'trace=open,openat,openat2', '-o', log, runtime, ...args],
-      env,
-    )
+    const { code, text } = await this.#execute('strace', [...tracing(log), runtime, ...args], env)
     if (code !== 0) throw new Error(`traced process ended with ${code}: ${text}`)
     return openedBelow(this.dir, log)
   }
@@ -189,8 +185,13 @@ function filesBelow(folder: string): string[] {
   })
 }
 
+/** Arguments of strace for a trace that `openedBelow` reads. */
+export function tracing(log: string): string[] {
+  return ['-f', '--seccomp-bpf', '-y', '-qq', '-s', '4096', '-e', 'trace=open,openat,openat2', '-o', log]
+}
+
 /** Regular files below a folder that a trace shows as opened for reading: descriptors are printed with their path, calls may be interrupted. */
-function openedBelow(dir: string, log: string): Set<string> {
+export function openedBelow(dir: string, log: string): Set<string> {
   const opened = new Set<string>()
   const begun = new Map<string, string>()
   for (const line of readFileSync(log, 'utf8').split('\n')) {

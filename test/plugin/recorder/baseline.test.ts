@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { importedFiles, lockfileOf, packageFiles, toolFiles } from '../../../src/recorder/baseline.ts'
 import { readClock } from '../../../src/recorder/clock.ts'
 import { aliasResolver, composedStyles, referredAssets } from '../../../src/recorder/reference.ts'
-import { tsconfigFiles } from '../../../src/recorder/tsconfig.ts'
+import { programFiles, tsconfigFiles } from '../../../src/recorder/tsconfig.ts'
 
 const place = realpathSync(mkdtempSync(join(tmpdir(), 'in-toto-baseline-')))
 afterAll(() => rmSync(place, { recursive: true }))
@@ -19,6 +19,43 @@ function tree(name: string, files: Record<string, string>): { at: (file: string)
   }
   return { at: (file) => join(folder, file), names: (found) => [...found].map((path) => path.slice(folder.length + 1)).sort() }
 }
+
+describe('programFiles', () => {
+  it('are what the nearest configurations include, by their own word or that of a parent, and what they refer to', () => {
+    const { at, names } = tree('program', {
+      'tsconfig.json': '{ "extends": ["./config/base.json", "./config/later.json"], "references": [{ "path": "./tools" }] }',
+      'config/base.json': '{ "include": ["../gone"], "exclude": ["../src/**/*.test.ts"] }',
+      'config/later.json': '{ "include": ["../src", "../types/*"], "extends": "./base.json" }',
+      'src/index.ts': '',
+      'src/deep/part.mts': '',
+      'src/deep/part.test.ts': '',
+      'src/style.css': '',
+      'types/global.d.ts': '',
+      'types/deep/no.d.ts': '',
+      'other/no.ts': '',
+      'tools/tsconfig.json': '{ "files": ["./tool.ts"], "references": [{ "path": ".." }] }',
+      'tools/tool.ts': '',
+      'tools/no.ts': '',
+    })
+    expect(names(programFiles([at('src/index.ts')]))).toEqual(['src/deep/part.mts', 'src/index.ts', 'tools/tool.ts', 'types/global.d.ts'])
+  })
+
+  it('are all sources below where nothing is said, but for packages', () => {
+    const { at, names } = tree('whole', {
+      'tsconfig.json': '{}',
+      'a.ts': '',
+      'deep/b.tsx': '',
+      'deep/c.js': '',
+      'node_modules/d/d.ts': '',
+      'alone/tsconfig.json': '{ "include": ["${configDir}/e.ts"], "extends": "./tsconfig.json" }',
+      'alone/e.ts': '',
+      'alone/f.ts': '',
+    })
+    expect(names(programFiles([at('a.ts')]))).toEqual(['a.ts', 'alone/e.ts', 'alone/f.ts', 'deep/b.tsx'])
+    expect(names(programFiles([at('alone/f.ts')]))).toEqual(['alone/e.ts'])
+    expect(names(programFiles([at('deep/c.js')]))).toEqual([])
+  })
+})
 
 describe('tsconfigFiles', () => {
   it('follows what is extended and referred to, through comments, lists, packages and loops', () => {
