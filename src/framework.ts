@@ -13,6 +13,7 @@ import { endFrame, importedFiles, type Frame } from './recorder.ts'
 export function detectFrame(config: ResolvedConfig): Frame | undefined {
   const names = new Set(config.plugins.map(({ name }) => name))
   if (names.has('vitepress')) return pressFrame(config)
+  if (names.has('storybook:code-generator-plugin')) return bookFrame(config)
   return names.has('vite-plugin-sveltekit-setup') ? kitFrame(config) : undefined
 }
 
@@ -65,6 +66,43 @@ function pressIcons(root: string): string[] {
   }
 }
 
+const books: Map<string, Frame> = new Map()
+
+/** Storybook writes its own pages before Vite begins, and copies static files beside it; it says nothing of its end. */
+function bookFrame({ root, build }: ResolvedConfig): Frame {
+  const outDir = resolve(root, build.outDir)
+  const known = books.get(outDir)
+  if (known !== undefined) return known
+  const frame: Frame = {
+    name: 'storybook',
+    version: packageVersion('storybook', root),
+    folders: () => [outDir],
+    generated: () => [],
+    files: () => bookFiles(),
+    tells: false,
+  }
+  books.set(outDir, frame)
+  return frame
+}
+
+/** Its configuration, with what that imports, pieces of HTML, and the folders that it copies. */
+function bookFiles(): string[] {
+  const at = process.argv.findIndex((argument) => argument === '-c' || argument === '--config-dir')
+  const inline = process.argv.find((argument) => argument.startsWith('--config-dir='))?.slice('--config-dir='.length)
+  const folder = resolve(inline ?? (at < 0 ? undefined : process.argv[at + 1]) ?? '.storybook')
+  const own = existsSync(folder) ? walkFiles(folder).map((name) => join(folder, name)) : []
+  const modules = own.filter((path) => /[\\/](?:main|manager|preview)\.[cm]?[jt]sx?$/.test(path))
+  const copied = own.filter((path) => /[\\/]main\.[cm]?[jt]s$/.test(path)).flatMap((path) => staticFolders(readFileSync(path, 'utf8')))
+  return [...importedFiles(...modules), ...own.filter((path) => path.endsWith('.html')), ...copied.map((name) => resolve(folder, name))]
+}
+
+/** `staticDirs` as it is written: texts, or objects with `from`; what is computed is not found. */
+function staticFolders(main: string): string[] {
+  const [, list = ''] = /\bstaticDirs\s*:\s*\[([^\]]*)\]/.exec(main) ?? []
+  const named = list.replaceAll(/\bto\s*:\s*(['"`]).*?\1/g, '')
+  return [...named.matchAll(/(['"`])(.+?)\1/g)].map(([, , name = '']) => name)
+}
+
 /** SvelteKit's configuration and its adapters' interface, as far as they are needed. */
 interface Kit {
   readonly outDir: string
@@ -89,9 +127,11 @@ const kits: Map<string, KitBuild> = new Map()
 const adapted: WeakSet<Adapter> = new WeakSet()
 
 function kitFrame({ root, plugins }: ResolvedConfig): Frame | undefined {
-  const setup = plugins.find(({ name }) => name === 'vite-plugin-sveltekit-setup') as { api?: { options?: { kit?: Kit } } } | undefined
-  const kit = setup?.api?.options?.kit
-  if (kit === undefined) return undefined
+  const setup = plugins.find(({ name }) => name === 'vite-plugin-sveltekit-setup') as
+    | { api?: { options?: Kit & { kit?: Kit } } }
+    | undefined
+  const kit = setup?.api?.options?.kit ?? setup?.api?.options // SvelteKit 3 keeps its own settings at the top
+  if (kit?.outDir === undefined) return undefined
   let build = kits.get(root)
   if (build === undefined || build.ended) kits.set(root, (build = newKitBuild(kit, root)))
   if (kit.adapter !== undefined) listenToAdapter(kit.adapter, build, root)

@@ -1,5 +1,5 @@
 /**
- * A framework around bundlers (Astro, Nuxt, SvelteKit, VitePress): one build of it is many runs, whose output folders are intermediates, and what counts is
+ * A framework around bundlers (Astro, Nuxt, Storybook, SvelteKit, VitePress): one build of it is many runs, whose output folders are intermediates, and what counts is
  * what it leaves at its end, in folders of its own. Made by the framework's entry and handed over with each run; it holds the link back until the end.
  */
 import { statSync } from 'node:fs'
@@ -51,6 +51,12 @@ export function intermediates(session: Session): (path: string) => boolean {
 export function madeFrom({ frame, records }: Session, writtenFrom: bigint): bigint {
   if (frame === undefined) return writtenFrom
   return records.reduce((first, { clock }) => (clock.processFrom < first ? clock.processFrom : first), writtenFrom)
+}
+
+/** From when on a file of the output folder was made by this build: the framework's own command may write to it before its first bundler begins. */
+export function deliveredFrom(session: Session, writtenFrom: bigint): bigint {
+  const { frame } = session
+  return frame !== undefined && isCommandOf(frame.name) ? madeFrom(session, writtenFrom) : writtenFrom
 }
 
 /** What the framework read without a bundler: what it says itself, and what the audit heard up to now. */

@@ -7,7 +7,7 @@ import { basename, join } from 'node:path'
 import { InTotoError, isLinkFileName, problem, type Problem } from 'intoto'
 import { walkFiles, type FileDigest } from 'intoto/node'
 import { isLinkOf } from './earlier.ts'
-import { framedOutputs } from './frame.ts'
+import { deliveredFrom, framedOutputs } from './frame.ts'
 import { digestOf, earliest } from './guard.ts'
 import { isWithin, nameOf } from './place.ts'
 import { refuseSecret } from './secret.ts'
@@ -29,7 +29,7 @@ export interface Produced {
  */
 export function producedFiles(session: Session): Produced {
   const outputs = mergedOutputs(session)
-  const writtenFrom = earliest(session.records)
+  const writtenFrom = deliveredFrom(session, earliest(session.records))
   const products = new Map<string, FileDigest>()
   const stale: string[] = []
   const warnings: Problem[] = []

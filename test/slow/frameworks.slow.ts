@@ -2,7 +2,7 @@
  * Frameworks, each as its documentation begins a project: one build leaves one link in the folder that is delivered, with all that lies there as products and
  * what the project wrote as materials; a changed byte is refused. Needs a package registry and takes minutes; without one it is skipped aloud.
  */
-import { appendFileSync, readFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeMetadata, isLink, type Link } from 'intoto'
 import { walkFiles } from 'intoto/node'
@@ -17,6 +17,10 @@ interface Starter {
   readonly files: Readonly<Record<string, string>>
   /** What the link must name as materials, beside package.json and the lockfile. */
   readonly materials: readonly string[]
+  /** Version of Node for frameworks that do not run on the oldest one. */
+  readonly node?: number
+  /** More of package.json. */
+  readonly manifest?: object
 }
 
 const kit = (adapter: string, version: number, options: string): Omit<Starter, 'output'> => ({
@@ -32,6 +36,24 @@ const kit = (adapter: string, version: number, options: string): Omit<Starter, '
   },
   materials: ['svelte.config.js', 'vite.config.js', 'src/app.html', 'src/routes/+page.svelte', 'src/lib/greet.js', 'static/robots.txt'],
 })
+
+/** SvelteKit 3 has no configuration of its own any more. */
+const kit3 = (adapter: string, version: number, options: string): Omit<Starter, 'output'> => {
+  const { files, materials } = kit(adapter, version, options)
+  const { 'svelte.config.js': _, ...rest } = files
+  return {
+    packages: ['@sveltejs/kit@3', '@sveltejs/vite-plugin-svelte@7', 'svelte@5', 'vite@8', `@sveltejs/adapter-${adapter}@${version}`],
+    build: 'vite build',
+    node: 24,
+    manifest: { imports: { '#lib/*': './src/lib/*' } },
+    files: {
+      ...rest,
+      'vite.config.js': `import adapter from '@sveltejs/adapter-${adapter}'\nimport { sveltekit } from '@sveltejs/kit/vite'\nimport inToto from 'unplugin-in-toto/vite'\n\nexport default { plugins: [sveltekit({ adapter: adapter(${options}) }), inToto()] }\n`,
+      'src/routes/+page.svelte': (files['src/routes/+page.svelte'] ?? '').replace('$lib', '#lib'),
+    },
+    materials: materials.filter((name) => name !== 'svelte.config.js'),
+  }
+}
 
 const starters: Readonly<Record<string, Starter>> = {
   VitePress: {
@@ -60,6 +82,35 @@ const starters: Readonly<Record<string, Starter>> = {
   },
   'SvelteKit, static': { ...kit('static', 3, `{ fallback: '200.html' }`), output: 'build' },
   'SvelteKit, Node': { ...kit('node', 5, ''), output: 'build' },
+  'SvelteKit 3, static': { ...kit3('static', 4, `{ fallback: '200.html' }`), output: 'build' },
+  'SvelteKit 3, Node': { ...kit3('node', 6, ''), output: 'build' },
+  Storybook: {
+    packages: ['storybook@10', '@storybook/html-vite@10', 'vite@7'],
+    build: 'storybook build',
+    output: 'storybook-static',
+    files: {
+      '.storybook/main.js': `import inToto from 'unplugin-in-toto/vite'\n\nexport default {\n  stories: ['../src/**/*.stories.js'],\n  framework: '@storybook/html-vite',\n  staticDirs: ['../public', { from: '../assets', to: '/assets' }],\n  viteFinal: (config) => ({ ...config, plugins: [...config.plugins, inToto()] }),\n}\n`,
+      '.storybook/manager.js': `import { addons } from 'storybook/manager-api'\nimport { panelPosition } from './theme.js'\n\naddons.setConfig({ panelPosition })\n`,
+      '.storybook/theme.js': `export const panelPosition = 'right'\n`,
+      '.storybook/manager-head.html': '<meta name="robots" content="noindex">\n',
+      '.storybook/preview.js': `export const parameters = {}\n`,
+      'src/button.stories.js': `import { label } from './label.js'\n\nexport default { title: 'Button', render: () => Object.assign(document.createElement('button'), { textContent: label }) }\nexport const Plain = {}\n`,
+      'src/label.js': `export const label = 'press'\n`,
+      'public/robots.txt': 'User-agent: *\n',
+      'assets/notes.txt': 'notes\n',
+    },
+    materials: [
+      '.storybook/main.js',
+      '.storybook/manager-head.html',
+      '.storybook/manager.js',
+      '.storybook/preview.js',
+      '.storybook/theme.js',
+      'assets/notes.txt',
+      'public/robots.txt',
+      'src/button.stories.js',
+      'src/label.js',
+    ],
+  },
   Nuxt: {
     packages: ['nuxt@~4.2.2', 'vue@3', 'vue-router@4'],
     build: 'nuxt build',
@@ -77,14 +128,26 @@ const starters: Readonly<Record<string, Starter>> = {
 
 const reachable = install(join(folder, 'probe'), ['is-number'])
 
-test.skipIf(!reachable).each(Object.entries(starters))('%s', (name, { packages, build, output, files, materials }) => {
+/** A project with everything installed and a key of its own; its scripts find the Node that they need. */
+function project(
+  name: string,
+  { packages, build, files, node, manifest }: Omit<Starter, 'output' | 'materials'>,
+): { root: string; key: string } {
   const root = join(folder, name.replaceAll(/\W+/g, '-'))
-  const manifest = { name: 'site', private: true, type: 'module', scripts: { build } }
-  write(root, { ...files, 'package.json': `${JSON.stringify(manifest)}\n` })
-  mustRun(root, 'npm', 'install', ...packages, ...tarballs)
+  write(root, {
+    ...files,
+    'package.json': `${JSON.stringify({ name: 'site', private: true, type: 'module', scripts: { build }, ...manifest })}\n`,
+  })
+  mustRun(root, 'npm', 'install', ...packages, ...(node === undefined ? [] : [`node@${node}`]), ...tarballs)
   const key = `${root}-key`
   mustRun(root, 'npx', 'intoto', 'keygen', '-o', key)
   env['INTOTO_KEY_FILE'] = key
+  return { root, key }
+}
+
+test.skipIf(!reachable).each(Object.entries(starters))('%s', (name, starter) => {
+  const { output, materials } = starter
+  const { root, key } = project(name, starter)
   const said = mustRun(root, 'npm', 'run', 'build')
   const made = walkFiles(join(root, output))
   const links = made.filter((file) => file.endsWith('.link'))
@@ -103,4 +166,61 @@ test.skipIf(!reachable).each(Object.entries(starters))('%s', (name, { packages, 
   const { code, text } = run(root, ...verify)
   expect(code, text).toBe(1)
   expect(text).toContain(`E_PRODUCT ${delivered[0]}`)
+})
+
+/** A site of Next.js, of which one page is made from a file that only the process which renders it reads. */
+const site = {
+  'next.config.mjs': `import inToto from 'unplugin-in-toto/webpack'\n\nexport default { turbopack: {}, webpack: (config) => ({ ...config, plugins: [...config.plugins, inToto()] }) }\n`,
+  'app/layout.js': 'export default function Layout({ children }) {\n  return <html lang="en"><body>{children}</body></html>\n}\n',
+  'app/page.js': `import { readFileSync } from 'node:fs'\n\nexport default function Page() {\n  return <h1>{readFileSync('content/title.txt', 'utf8')}</h1>\n}\n`,
+  'content/title.txt': 'hello\n',
+  'public/robots.txt': 'User-agent: *\n',
+}
+
+test.skipIf(!reachable).each([
+  ['Next.js 16', '16', ['next', 'build'], ['next', 'build', '--webpack']],
+  ['Next.js 15', '15', ['next', 'build', '--turbopack'], ['next', 'build']],
+])('%s', (name, version, turbopack, webpack) => {
+  const { root, key } = project(name, { packages: [`next@${version}`, 'react@19', 'react-dom@19'], build: 'next build', files: site })
+  const links = (): string[] => walkFiles(root).filter((file) => file.endsWith('.link') && !file.startsWith('node_modules/'))
+
+  // Turbopack does not ask for the plugin: a warning, a failure where a link is required, and a failure where it was made all the same.
+  const warned = run(root, 'npx', ...turbopack)
+  expect(warned.code, warned.text).toBe(0)
+  expect(warned.text).toContain('E_NOT_RECORDED build: no link: Turbopack calls no plugins')
+  env['INTOTO_REQUIRED'] = '1'
+  expect(run(root, 'npx', ...turbopack).code).toBe(1)
+  delete env['INTOTO_REQUIRED']
+  const config = site['next.config.mjs']
+  write(root, { 'next.config.mjs': config.replace('\nexport', '\nconst plugin = inToto()\nexport').replace('inToto()] }', 'plugin] }') })
+  const refused = run(root, 'npx', ...turbopack)
+  expect(refused.text).toContain('E_NOT_RECORDED')
+  expect(refused.code, refused.text).toBe(1)
+
+  // webpack would call it, but not hear of what pages read.
+  write(root, { 'next.config.mjs': config })
+  const unsupported = run(root, 'npx', ...webpack)
+  expect(unsupported.text).toContain('E_UNSUPPORTED builds of Next.js cannot be recorded by the plugin')
+  expect(unsupported.code, unsupported.text).toBe(1)
+  env['INTOTO_KEY_FILE'] = ''
+  mustRun(root, 'npx', ...webpack)
+  env['INTOTO_KEY_FILE'] = key
+  expect(links()).toEqual([])
+
+  // What the documentation says, for both.
+  mustRun(root, 'npx', 'intoto', 'layout', 'new', '--step', 'build', '--functionary', `${key}.pub`, '--sign-with', key)
+  env['INTOTO_DISABLE'] = '1'
+  for (const command of [turbopack, webpack]) {
+    rmSync(join(root, '.next'), { recursive: true, force: true })
+    const folders = ['-m', 'app', 'content', 'public', 'next.config.mjs', 'package.json', 'package-lock.json', '-p', '.next']
+    mustRun(root, 'npx', 'intoto', 'run', '-n', 'build', ...folders, '--exclude', '.next/cache', '--', 'npx', ...command)
+    rmSync(join(root, '.next/cache'), { recursive: true, force: true })
+    const said = mustRun(root, 'npx', 'intoto', 'verify', '.next', '-k', `${key}.pub`, '-d', '.', '--command-mismatch', 'warn')
+    console.log(`${name}, ${command.join(' ')}: ${/\d+ materials -> \d+ products/.exec(said)?.[0]}`)
+    appendFileSync(join(root, '.next/BUILD_ID'), ' ')
+    const { code, text } = run(root, 'npx', 'intoto', 'verify', '.next', '-k', `${key}.pub`, '-d', '.')
+    expect(code, text).toBe(1)
+    expect(text).toContain('E_PRODUCT .next/BUILD_ID')
+  }
+  delete env['INTOTO_DISABLE']
 })

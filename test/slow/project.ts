@@ -23,7 +23,9 @@ export const env: NodeJS.ProcessEnv = bareEnvironment({
   npm_config_fund: 'false',
   npm_config_update_notifier: 'false',
   ASTRO_TELEMETRY_DISABLED: '1',
+  NEXT_TELEMETRY_DISABLED: '1',
   NUXT_TELEMETRY_DISABLED: '1',
+  STORYBOOK_DISABLE_TELEMETRY: '1',
 })
 /** Our packages, as `npm publish` would upload them. */
 export const tarballs: readonly string[] = pack()
