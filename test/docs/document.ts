@@ -51,6 +51,7 @@ export const documents: readonly Document[] = [
       .filter((name) => name === 'README.md')
       .map((name) => `${at}/${name}`),
   ),
+  ...namesBelow('integrations'),
   'playground/README.md',
 ]
   .sort()
