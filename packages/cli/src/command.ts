@@ -2,7 +2,7 @@
  * What a command is: its help, its flags and one function. Every command file exports one or more of these; main.ts runs them through
  * commander. Nothing here knows a particular command.
  */
-import { Command, CommanderError, type OptionValues } from 'commander'
+import { Command, CommanderError, type Option, type OptionValues } from 'commander'
 import { misuse } from './failure.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -27,8 +27,34 @@ export interface Call {
   readonly terminal: Terminal
 }
 
+/** Every command by its name, of one word or two: its line in the overview and how to load it. */
+export type CommandList = Readonly<Record<string, readonly [summary: string, load: () => Promise<CommandFile>]>>
+
 /** The result of reading a command line: values, or the help that was asked for. */
 export type Parsed = { help: string } | { args: readonly string[]; options: OptionValues }
+
+/** A command with all its arguments and flags, those that every command has included. */
+export function declared(name: string, file: CommandFile): Command {
+  const command = new Command(`intoto ${name}`)
+  command
+    .usage(file.usage)
+    .description(file.summary)
+    .exitOverride()
+    .allowExcessArguments(false)
+    .addHelpText('before', `${exampleLines(file).join('\n')}\n`)
+  file.declare(command)
+  return command
+    .option('-v, --verbose', 'say more')
+    .option('-q, --quiet', 'say nothing but failures')
+    .option('--debug', 'print stack traces')
+    .helpOption('-h, --help', 'show this help')
+}
+
+/** An option whose values have names; what checks them is the command's own, help and completion tell them. */
+export function withNames(option: Option, names: readonly string[]): Option {
+  option.argChoices = [...names]
+  return option
+}
 
 /**
  * Reads the words after a command's name.
@@ -36,20 +62,8 @@ export type Parsed = { help: string } | { args: readonly string[]; options: Opti
  */
 export function parseCall(name: string, file: CommandFile, words: readonly string[]): Parsed {
   let help = ''
-  const command = new Command(`intoto ${name}`)
-  command
-    .usage(file.usage)
-    .description(file.summary)
-    .exitOverride()
-    .allowExcessArguments(false)
-    .configureOutput({ writeOut: (text) => void (help += text), writeErr: () => {} })
-    .addHelpText('before', `${exampleLines(file).join('\n')}\n`)
-  file.declare(command)
-  command
-    .option('-v, --verbose', 'say more')
-    .option('-q, --quiet', 'say nothing but failures')
-    .option('--debug', 'print stack traces')
-    .helpOption('-h, --help', 'show this help')
+  const command = declared(name, file)
+  command.configureOutput({ writeOut: (text) => void (help += text), writeErr: () => {} })
   try {
     command.parse([...words], { from: 'user' })
   } catch (error) {

@@ -2,7 +2,7 @@
  * argv -> one command -> exit code. Holds the list of commands and loads only the one that is called, since starting up is most of what a short
  * command costs. It judges nothing and prints only the overview, the version and what went wrong.
  */
-import type { CommandFile } from './command.ts'
+import type { CommandFile, CommandList } from './command.ts'
 import { loudnessOf, strangers } from './environment.ts'
 import { exitCodeOf, exitCodes, failureLines, misuse } from './failure.ts'
 import { nearest } from './nearest.ts'
@@ -10,7 +10,7 @@ import { complain, createTerminal, escape, write } from './terminal.ts'
 import { specification, version } from './version.ts'
 
 /** Every command: its line in the overview and how to load it. Names of two words belong to a group. */
-const commands: Readonly<Record<string, readonly [summary: string, load: () => Promise<CommandFile>]>> = {
+const commands: CommandList = {
   init: ['set a project up: key, plugin, scripts, CI; build, learn a layout, verify', async () => (await import('./init/init.ts')).init],
   doctor: ['look a project over: what is wrong with it, and how to repair it', async () => (await import('./doctor/doctor.ts')).doctor],
   verify: ['say yes to what was delivered, or exactly why not', async () => (await import('./verify.ts')).verifyCommand],
@@ -49,6 +49,10 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
   'key rotate': ['make the successor of a key, and put it in the layout', async () => (await import('./key.ts')).rotate],
   'match-products': ['compare files with the products of a link', async () => (await import('./match.ts')).matchProducts],
   mock: ['try a step out: an unsigned link of everything here', async () => (await import('./mock.ts')).mock],
+  completion: [
+    'print a script that completes commands and flags in your shell',
+    async () => (await import('./completion/completion.ts')).completionOf(commands),
+  ],
 }
 
 /** Whether a failure of this command line is to be told with stack traces; read ahead, since the line itself may be what is wrong. */

@@ -3,9 +3,10 @@
  * whole or not at all, before the verdict is printed. In GitHub Actions text comes with annotations and a job summary.
  */
 import { appendFileSync, statSync } from 'node:fs'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { InTotoError, type Report, utf8 } from 'intoto'
 import { writeFileAtomic } from 'intoto/node'
+import { withNames } from './command.ts'
 import { misuse } from './failure.ts'
 import { type Context, formats } from './formats/format.ts'
 import { createColors, type Terminal } from './terminal.ts'
@@ -28,13 +29,14 @@ const mostSummary = 1024 * 1024
 export function declareOutput(command: Command): void {
   const outputs: Output[] = []
   const names = Object.keys(formats)
+  const format = new Option('--format <format>', 'how it is told; may be given several times (default: text)').argParser((name: string) => {
+    if (!Object.hasOwn(formats, name)) throw new InvalidArgumentError(`It is none of ${names.join(', ')}.`)
+    outputs.push({ format: name })
+    command.setOptionValue('outputs', outputs)
+    return name
+  })
   command
-    .option('--format <format>', `${names.join(', ')}; may be given several times (default: text)`, (name: string) => {
-      if (!Object.hasOwn(formats, name)) throw new InvalidArgumentError(`It is none of ${names.join(', ')}.`)
-      outputs.push({ format: name })
-      command.setOptionValue('outputs', outputs)
-      return name
-    })
+    .addOption(withNames(format, names))
     .option('--output <file>', 'file for the --format before it, in place of stdout', (file: string) => {
       const last = outputs.pop() ?? { format: 'text' }
       if (last.file !== undefined) throw new InvalidArgumentError('Give a --format before each --output.')

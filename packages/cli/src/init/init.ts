@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { Option } from 'commander'
 import { InTotoError, linkFileName } from 'intoto'
 import { type ClientName, findClient } from 'intoto-npm'
-import { type Call, type CommandFile, parseCall } from '../command.ts'
+import { type Call, type CommandFile, parseCall, withNames } from '../command.ts'
 import { usualLayout } from '../draft.ts'
 import { exitCodes, misuse } from '../failure.ts'
 import { escape, type Terminal } from '../terminal.ts'
@@ -55,7 +55,12 @@ export const init: CommandFile = {
       .option('-y, --yes', 'ask nothing')
       .option('--dry-run', 'show what would change, and change nothing')
       .option('--force', 'replace a layout, recipe or public key that is there')
-      .option('--bundler <name>', `bundler or framework: ${bundlers.map(({ name }) => name).join(', ')} (default: as found)`)
+      .addOption(
+        withNames(
+          new Option('--bundler <name>', 'bundler or framework (default: as found)'),
+          bundlers.map(({ name }) => name),
+        ),
+      )
       .option('--config <file>', 'its configuration (default: as found)')
       .addOption(new Option('--client <name>', 'package manager (default: as found)').choices(['npm', 'pnpm', 'yarn', 'bun']))
       .addOption(new Option('--ci <name>', 'write a recipe for builds there (default: as found)').choices(['github', 'gitlab', 'none']))
