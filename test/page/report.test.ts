@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findChromium } from '../browser/chromium.ts'
 import { Browser, type Page } from '../browser/devtools.ts'
 import { context, judgeSample, makeSample, type Sample } from './sample.ts'
+import { expectReached } from './keyboard.ts'
 import { violations } from './axe.ts'
 
 const chromium = findChromium()
@@ -172,15 +173,29 @@ describe.skipIf(!chromium)('in a browser', () => {
     expect(page.requests).toEqual([])
   })
 
-  test.each(['light', 'dark'] as const)('axe finds nothing in %s', async (scheme) => {
-    await page.size(1200)
-    await page.media(scheme)
-    for (const name of ['accepted', 'refused']) {
+  test.each([
+    ['light', 1200, 'screen'],
+    ['dark', 1200, 'screen'],
+    ['light', 390, 'screen'],
+    ['dark', 390, 'screen'],
+    ['light', 760, 'print'],
+  ] as const)('axe finds nothing in %s, %i pixels wide, on %s', async (scheme, width, media) => {
+    await page.size(width)
+    await page.media(scheme, media)
+    for (const name of ['accepted', 'refused', 'large']) {
       await page.open(address[name]!)
       await page.run(`for (const more of document.querySelectorAll('details')) more.open = true`)
+      if (media === 'screen') await page.run(`query.value = 'chunk-1'; query.form.requestSubmit(); found.querySelector('button').click()`)
       expect(await violations(page), name).toEqual([])
+      expect(await page.run('document.documentElement.scrollWidth'), name).toBeLessThanOrEqual(width)
     }
     await page.media('light')
+  })
+
+  test('every control is reached by Tab, in the order in which it is read, and shows that it is', async () => {
+    await page.size(1200)
+    await page.open(address['refused']!)
+    await expectReached(page)
   })
 
   test('strings of an attacker stay strings, in the search as well', async () => {

@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import {
   createLink,
@@ -33,8 +33,9 @@ import type { PackedChain } from '../browser/app/judge.ts'
 import { randomChains, vectorChains } from '../browser/chains.ts'
 import { findChromium } from '../browser/chromium.ts'
 import { Browser, type Page } from '../browser/devtools.ts'
-import { intoto } from '../cli/command.ts'
+import { endOf, intoto, start } from '../cli/command.ts'
 import { tgz, type Entry } from '../npm/archive.ts'
+import { expectReached } from './keyboard.ts'
 import { violations } from './axe.ts'
 import { judgeSample, makeSample, sha256 } from './sample.ts'
 
@@ -150,6 +151,20 @@ describe.skipIf(!chromium)('the verifier page', () => {
     expect(page.complaints).toEqual([])
     expect(page.requests).toEqual([])
   }, 120_000)
+
+  test('says what the command says of every vector: the verdict, and each code', async () => {
+    await opened()
+    const chains = vectorChains()
+    expect(chains.length).toBeGreaterThanOrEqual(72)
+    for (let i = 0; i < chains.length; i += 4) {
+      const few = chains.slice(i, i + 4)
+      const said = await Promise.all(few.map((chain) => byCommand(chain, join(scratch, chain.name))))
+      for (const [place, chain] of few.entries()) {
+        const { verdict, codes } = await ask(giftOf(chain))
+        expect({ verdict, codes }, chain.name).toEqual(said[place])
+      }
+    }
+  }, 180_000)
 
   test('judges a tarball as the command does: as packed, changed afterwards, incomplete, with a tail, in two parts, with a second folder', async () => {
     await opened()
@@ -318,6 +333,7 @@ describe.skipIf(!chromium)('the verifier page', () => {
     }
     await page.run(`for (const more of document.querySelectorAll('details')) more.open = true`)
     expect(await violations(page)).toEqual([])
+    await expectReached(page)
     await ask(gift)
     for (const scheme of ['light', 'dark'] as const) {
       await page.media(scheme)
@@ -325,6 +341,11 @@ describe.skipIf(!chromium)('the verifier page', () => {
     }
     await page.size(360, 740)
     expect(await page.run('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360)
+    expect(await violations(page)).toEqual([])
+    await page.media('light', 'print')
+    expect(await violations(page)).toEqual([])
+    await page.media('light')
+    await expectReached(page)
     expect(page.complaints).toEqual([])
   })
 })
@@ -352,6 +373,25 @@ function giftOf(chain: PackedChain): Gift {
 function contextOf({ links }: PackedChain): Parameters<typeof reportBody>[1] {
   const folders = Object.keys(links).length > 0 ? ['links'] : []
   return { version, folders, products: [], loosened: ['Judged as of 2026-01-01T00:00:00.000Z, not of now.'] }
+}
+
+/** The command's own answer. It would run inspections, and a page can't. */
+async function byCommand(chain: PackedChain, folder: string): Promise<Omit<Answer, 'markup'>> {
+  const links = Object.entries(chain.links).map(([path, bytes]) => [`links/${path}`, Buffer.from(bytes, 'base64')] as const)
+  const keys = chain.keys.map((pem, i) => [`owner-${i}.pub`, pem] as const)
+  for (const [path, content] of [...links, ...keys, ['root.layout', Buffer.from(chain.layout, 'base64')] as const]) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    writeFileSync(join(folder, path), content)
+  }
+  mkdirSync(join(folder, 'links'), { recursive: true })
+  const parameters = Object.entries(chain.parameters ?? {}).map(([name, value]) => `${name}=${value}`)
+  const words = ['-l', 'root.layout', '-d', 'links', '--at', '2026-01-01', '--no-inspections', '--format', 'json']
+  const more = parameters.length === 0 ? [] : ['--substitution-parameters', ...parameters]
+  const ended = await endOf(start(['verify', ...words, ...more, '-k', ...keys.map(([name]) => name)], { cwd: folder }))
+  const [, code] = /^(E_[A-Z_]+) /m.exec(ended.err) ?? []
+  // Where the call itself is at fault there is no Report, and its code is said aloud.
+  const codes = ended.out === '' ? [code ?? ended.err] : errorsOf(JSON.parse(ended.out) as Report)
+  return { verdict: ended.code === 0 ? 'Verified' : 'Not verified', codes }
 }
 
 /** The library's own answer, with the names that the page gives. */

@@ -50,7 +50,7 @@ function problemOf(p: Problem, i: number): Markup {
 }
 
 function placeOf(rule: NonNullable<Problem['rule']>): string {
-  return `${rule.list === 'expected_materials' ? 'materials' : 'products'} of “${rule.step}”, rule ${rule.index + 1}`
+  return `${rule.list === 'expected_materials' ? 'materials' : 'products'} of “${rule.step}”, rule\u00a0${rule.index + 1}`
 }
 
 function saidBy(fallback: string, said: Evidence | undefined): Markup | undefined {

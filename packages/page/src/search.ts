@@ -174,7 +174,7 @@ function stageOf(stage: ArtifactStage, before: ArtifactStage | undefined, name: 
     ${passed.map(({ rule, why }) => html`<p class="quiet">not by <code>${rule.text}</code>: ${why}</p>`)}
     <p>
       <span class="state">${signOf(status)} ${outcome}</span
-      >${stage.rule !== undefined && html` <code>${stage.rule.text}</code> <span class="quiet">rule ${stage.rule.index + 1}</span>`}
+      >${stage.rule !== undefined && html` <code>${stage.rule.text}</code> <span class="quiet">rule ${stage.rule.index + 1}</span>`}
     </p>
   </li>`
 }
