@@ -1,5 +1,5 @@
 /** `intoto layout new|lint` and the small languages of its flags. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeMetadata, type Layout } from 'intoto'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -196,6 +196,14 @@ describe('layout lint', () => {
     expect(out).toMatch(/\d+ warnings/)
     expect(intoto(['layout', 'lint', 'careless.layout', '--strict'], call).code).toBe(1)
     expect(intoto(['layout', 'lint', 'none.layout'], call).code).toBe(2)
+  })
+
+  test('without a file it looks at in-toto/root.layout', () => {
+    expect(intoto(['layout', 'lint'], call).err).toMatch(/^E_IO in-toto\/root\.layout /)
+    const root = join(folder, 'usual')
+    mkdirSync(join(root, 'in-toto'), { recursive: true })
+    copyFileSync(join(folder, 'preset.layout'), join(root, 'in-toto/root.layout'))
+    expect(mustRun(['layout', 'lint', '--strict'], { cwd: root }).out).toBe('nothing to remark\n')
   })
 })
 

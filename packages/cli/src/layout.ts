@@ -5,7 +5,7 @@
 import type { Command } from 'commander'
 import { lintLayout, type Problem } from 'intoto'
 import type { Call, CommandFile } from './command.ts'
-import { declareDraft, type DraftFlags, refuseReplacing, writeDraft } from './draft.ts'
+import { declareDraft, type DraftFlags, refuseReplacing, writeDraft, usualLayout } from './draft.ts'
 import { exitCodes } from './failure.ts'
 import { problemLines } from './formats/text.ts'
 import { inOrder, tally } from './formats/phrase.ts'
@@ -45,19 +45,20 @@ export const create: CommandFile = {
 
 /** `intoto layout lint`. */
 export const lint: CommandFile = {
-  usage: 'FILE… [--strict]',
+  usage: '[FILE…] [--strict]',
   summary:
     'Finds what verifies and is probably not meant: lists that let everything pass, rules that never act, thresholds beyond the keys.',
   examples: [
-    ['intoto layout lint in-toto/root.layout', 'print findings'],
-    ['intoto layout lint in-toto/root.layout --strict', 'exit code 1 if there are any'],
+    ['intoto layout lint', 'print findings about in-toto/root.layout'],
+    ['intoto layout lint next.layout --strict', 'exit code 1 if there are any'],
   ],
   declare(command) {
-    command.argument('<file...>', 'layouts')
+    command.argument('[file...]', 'layouts (default: in-toto/root.layout)')
     command.option('--strict', 'exit code 1 for warnings too')
   },
   async run(call: Call) {
-    const findings = call.args.flatMap((file) => lintLayout(readLayout(file).payload).map((p) => ({ ...p, file: p.file ?? file })))
+    const files = call.args.length === 0 ? [usualLayout] : call.args
+    const findings = files.flatMap((file) => lintLayout(readLayout(file).payload).map((p) => ({ ...p, file: p.file ?? file })))
     const lines = inOrder(findings).map((p) => problemLines(p, { paint: call.terminal.out, verbose: call.terminal.verbose }).join('\n'))
     call.terminal.print(`${[...lines, findings.length === 0 ? 'nothing to remark' : tally(findings)].join('\n\n')}\n`)
     const decisive = (p: Problem): boolean => p.severity === 'error' || call.options['strict'] === true
