@@ -18,7 +18,7 @@ beforeAll(() => {
 })
 
 const commands =
-  'doctor,verify,explain,report,page,show,run,record start,record stop,record source,postpack,layout new,layout renew,layout lint,sign,keygen,key show,key rotate,match-products,mock'.split(
+  'doctor,verify,explain,report,page,show,run,record start,record stop,record source,postpack,layout new,layout renew,layout lint,serve,sign,keygen,key show,key rotate,match-products,mock'.split(
     ',',
   )
 

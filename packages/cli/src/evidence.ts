@@ -151,8 +151,8 @@ function subjectOf(file: string): Subject {
 }
 
 /** A store at an address, with the credentials that the environment has for it. */
-export function storeAt(address: string, terminal: Terminal): ReturnType<typeof openStore> {
+export function storeAt(address: string, terminal: Terminal, o: { timeout?: number } = {}): ReturnType<typeof openStore> {
   const { INTOTO_STORE_USER: username, INTOTO_STORE_PASSWORD: password } = process.env
   const credentials = password === undefined ? {} : { credentials: username === undefined ? { token: password } : { username, password } }
-  return openStore(address, { ...credentials, warn: (p) => terminal.note(headline(p, terminal.err)) })
+  return openStore(address, { ...o, ...credentials, warn: (p) => terminal.note(headline(p, terminal.err)) })
 }

@@ -43,6 +43,7 @@ const commands: CommandList = {
   'layout diff': ['show what differs between layouts, or what one would refuse', async () => (await import('./diff.ts')).diff],
   'layout renew': ['sign a layout again with a later expiry, or one more functionary', async () => (await import('./renew.ts')).renew],
   'layout lint': ['find what is probably wrong with a layout', async () => (await import('./layout.ts')).lint],
+  serve: ['answer Kubernetes and others whether an image or package may start', async () => (await import('./serve/serve.ts')).serve],
   sign: ['sign a layout or link, or check its signatures', async () => (await import('./sign.ts')).signCommand],
   keygen: ['make a key pair', async () => (await import('./keygen.ts')).keygen],
   'key show': ['print a key’s ids, as every implementation computes them', async () => (await import('./key.ts')).show],

@@ -13,6 +13,7 @@ import {
   findRegistry,
   privateFolder,
   type Published,
+  type RegistryAccess,
   readTarball,
   unpackTarball,
 } from 'intoto-npm'
@@ -47,13 +48,20 @@ async function fetchProduct(words: string, given: string | undefined): Promise<L
   const [name, version] = [words.slice(0, at), words.slice(at + 1)]
   if (at < 1 || version === '' || !/^(?:@[\w.~-]+\/)?[\w.~-]+$/.test(name))
     throw misuse(`"npm:${words}" names no package and version`, 'npm:NAME@VERSION')
-  const args =
-    given === undefined ? [] : ['--registry', given, ...(name.startsWith('@') ? [`--${name.split('/', 1)[0]}:registry`, given] : [])]
-  const access = await findRegistry({ folder: process.cwd(), env: process.env, name, args })
-  const served = await fetchPublished({ ...access, name, version })
+  const served = await fetchPublished({ ...(await registryOf(name, given)), name, version })
   const path = join(privateFolder().path, `${name.replace(/^@/, '').replace('/', '-')}-${served.version.replace(/[^\w.+-]/g, '_')}.tgz`)
   writeFileAtomic(path, served.tarball)
   return { path, served }
+}
+
+/**
+ * The registry of a package: the one that is given, else as npm is configured here.
+ * @throws InTotoError E_CONFIG: none is known
+ */
+export function registryOf(name: string, given: string | undefined): Promise<RegistryAccess> {
+  const args =
+    given === undefined ? [] : ['--registry', given, ...(name.startsWith('@') ? [`--${name.split('/', 1)[0]}:registry`, given] : [])]
+  return findRegistry({ folder: process.cwd(), env: process.env, name, args })
 }
 
 /**

@@ -6,7 +6,6 @@ import { statSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import {
   defaultLimits,
-  emptyRecord,
   type Inspect,
   judge,
   type Layout,
@@ -25,7 +24,7 @@ import { declareGpg, type GpgFlags, refuseGpg } from './signing.ts'
 import type { Terminal } from './terminal.ts'
 import { keyNames, type NamedKey, readKeys, readLayout, requireKeys } from './trust.ts'
 import { version } from './version.ts'
-import { millisecondsOf, timeOf } from './words.ts'
+import { limitsOf, millisecondsOf, parametersOf, timeOf } from './words.ts'
 
 /** What the flags of `declareVerdict` leave behind. */
 export interface VerdictFlags extends GpgFlags {
@@ -101,7 +100,7 @@ export interface VerdictCall {
 export async function reachVerdict(flags: VerdictFlags, o: VerdictCall): Promise<Verdict> {
   refuseGpg(flags)
   const keys = await readOwners(requireKeys(flags.verificationKeys, o.command), o)
-  const limits = limitsOf(flags.limit)
+  const limits = limitsOf(flags.limit, Object.keys(defaultLimits)) as Partial<Limits>
   const layout = readLayout(flags.layout, limits)
   const { steps } = layout.payload
   if (flags.through !== undefined && !steps.some((step) => step.name === flags.through)) {
@@ -166,7 +165,7 @@ function isFolder(path: string): boolean {
 }
 
 /** Folders that are searched when none is named: evidence travels with what it proves. */
-function linkFolders(products: readonly string[]): string[] {
+export function linkFolders(products: readonly string[]): string[] {
   const own = products.filter(isFolder)
   const usual = isFolder('in-toto') ? ['in-toto', ...(isFolder('dist') ? ['dist'] : [])] : ['.']
   return [...new Set([...usual, ...own].map((path) => path.replace(/(?<=.)\/+$/, '')))]
@@ -257,28 +256,4 @@ function givenTime(text: string | undefined): Date | undefined {
   const time = timeOf(text)
   if (time === undefined) throw misuse(`--at: expected YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ, found "${text}"`)
   return new Date(time)
-}
-
-/** NAME=VALUE words as parameters. */
-function parametersOf(words: readonly string[] | undefined): { [name: string]: string } {
-  const parameters = emptyRecord<string>()
-  for (const word of words ?? []) {
-    const [, name, value] = /^([A-Za-z0-9_-]+)=(.*)$/s.exec(word) ?? []
-    if (name === undefined || value === undefined) throw misuse(`--substitution-parameters: expected NAME=VALUE, found "${word}"`)
-    if (Object.hasOwn(parameters, name)) throw misuse(`--substitution-parameters: "${name}" is given twice`)
-    parameters[name] = value
-  }
-  return parameters
-}
-
-/** NAME=NUMBER words as limits. */
-function limitsOf(words: readonly string[] | undefined): Partial<Limits> {
-  const limits: { [name: string]: number } = {}
-  for (const word of words ?? []) {
-    const [, name = '', value = ''] = /^(\w+)=(\d+)$/.exec(word) ?? []
-    if (!Object.hasOwn(defaultLimits, name) || !Number.isSafeInteger(Number(value)))
-      throw misuse(`--limit: expected NAME=NUMBER, found "${word}"`, Object.keys(defaultLimits).join(', '))
-    limits[name] = Number(value)
-  }
-  return limits
 }

@@ -1,5 +1,5 @@
 /** Small languages of flags: NAME=VALUE, command lines, times. Pure. */
-import { parseExpires } from 'intoto'
+import { emptyRecord, parseExpires } from 'intoto'
 import { misuse } from './failure.ts'
 
 /** NAME=VALUE, or a value alone. */
@@ -69,4 +69,34 @@ export function millisecondsOf(flag: string, text: string): number {
   const seconds = Number(text)
   if (!(seconds > 0 && seconds < 1e9)) throw misuse(`${flag}: expected a number of seconds above 0, found "${text}"`)
   return seconds * 1000
+}
+
+/**
+ * NAME=VALUE words of --substitution-parameters.
+ * @throws InTotoError E_CONFIG
+ */
+export function parametersOf(words: readonly string[] | undefined): { [name: string]: string } {
+  const parameters = emptyRecord<string>()
+  for (const word of words ?? []) {
+    const [, name, value] = /^([A-Za-z0-9_-]+)=(.*)$/s.exec(word) ?? []
+    if (name === undefined || value === undefined) throw misuse(`--substitution-parameters: expected NAME=VALUE, found "${word}"`)
+    if (Object.hasOwn(parameters, name)) throw misuse(`--substitution-parameters: "${name}" is given twice`)
+    parameters[name] = value
+  }
+  return parameters
+}
+
+/**
+ * NAME=NUMBER words of --limit, for these names.
+ * @throws InTotoError E_CONFIG
+ */
+export function limitsOf(words: readonly string[] | undefined, names: readonly string[]): { [name: string]: number } {
+  const limits: { [name: string]: number } = {}
+  for (const word of words ?? []) {
+    const [, name = '', value = ''] = /^(\w+)=(\d+)$/.exec(word) ?? []
+    if (!names.includes(name) || !Number.isSafeInteger(Number(value)))
+      throw misuse(`--limit: expected NAME=NUMBER, found "${word}"`, names.join(', '))
+    limits[name] = Number(value)
+  }
+  return limits
 }

@@ -75,7 +75,8 @@ export interface AdmissionOptions {
   readonly log?: (decision: Decision) => void
 }
 
-const defaults: AdmissionLimits = {
+/** Enough for a busy cluster, and little enough for a small machine. */
+export const defaultAdmissionLimits: Readonly<AdmissionLimits> = {
   bodyBytes: 4 * 1024 * 1024,
   pendingBytes: 64 * 1024 * 1024,
   requests: 1_000,
@@ -87,12 +88,12 @@ const defaults: AdmissionLimits = {
 
 /** The limits with the caller's numbers in their places. @throws InTotoError E_CONFIG for what is no limit */
 export function checkedLimits(given: Partial<AdmissionLimits> = {}): AdmissionLimits {
-  const limits = { ...defaults, ...given }
+  const limits = { ...defaultAdmissionLimits, ...given }
   for (const [name, value] of Object.entries(limits)) {
-    if (Object.hasOwn(defaults, name) && Number.isSafeInteger(value) && value >= 1 && value < 2 ** 31) continue
+    if (Object.hasOwn(defaultAdmissionLimits, name) && Number.isSafeInteger(value) && value >= 1 && value < 2 ** 31) continue
     throw new InTotoError({
       code: 'E_CONFIG',
-      message: `admission: the limit "${name}" is no whole number of at least 1, or none of ${Object.keys(defaults).join(', ')}`,
+      message: `admission: the limit "${name}" is no whole number of at least 1, or none of ${Object.keys(defaultAdmissionLimits).join(', ')}`,
       fix: 'leave it out, or give a number',
     })
   }
