@@ -200,6 +200,16 @@ describe('github', () => {
     expect(lines[1]).toBe('::error title=E_COMMAND::build: ran another command')
   })
 
+  test('names files from where the service shows them', async () => {
+    const more = { workspace: 'packages/lib' }
+    const one = report({ ok: false, problems: [problem, { ...problem, file: '../keys/a b' }, { ...problem, file: '/tmp/a' }] })
+    const shown = ['packages/lib/dist/a b.js', 'packages/keys/a b', '/tmp/a']
+    expect(Array.from((await render('github', one, more)).matchAll(/file=([^,]*)/g), ([, file]) => file)).toEqual(shown)
+    const findings = JSON.parse(await render('gitlab', one, more)) as { location: { path: string } }[]
+    expect(findings.map(({ location }) => location.path)).toEqual(shown)
+    expect(await render('sarif', one, more)).toContain('"uri": "packages/lib/dist/a%20b.js"')
+  })
+
   test('no name starts a command of its own', async () => {
     const lines = (await render('github', hostile)).trimEnd().split('\n')
     expect(lines).toHaveLength(2)

@@ -98,7 +98,15 @@ function use(chain: Chain, given: Record<string, string>, env: NodeJS.ProcessEnv
   const handed = Object.fromEntries(Object.entries(step.env ?? {}).map(([name, part]) => [name, evaluated(part, inputs)]))
   const ended = runScript(['bash', '--noprofile', '--norc', '-eo', 'pipefail'], step.run ?? '', {
     cwd: join(workspace, evaluated(step['working-directory'] ?? '.', inputs)),
-    env: { GITHUB_ACTIONS: 'true', GITHUB_OUTPUT: output, GITHUB_STEP_SUMMARY: summary, ...withNpx(chain), ...env, ...handed },
+    env: {
+      GITHUB_ACTIONS: 'true',
+      GITHUB_WORKSPACE: workspace,
+      GITHUB_OUTPUT: output,
+      GITHUB_STEP_SUMMARY: summary,
+      ...withNpx(chain),
+      ...env,
+      ...handed,
+    },
     keep: chain.keys,
   })
   const lines = readFileSync(output, 'utf8').split('\n').slice(0, -1)
@@ -126,7 +134,7 @@ describe.skipIf(process.platform === 'win32')('its steps in a real chain', () =>
     const { code, outputs, summary, out, err } = use(chain, { through: 'build', report: 'a report.html' })
     expect(code).toBe(1)
     expect(outputs).toEqual({ verdict: 'no', report: 'lib/a report.html' })
-    expect(out + err).toMatch(/^::error file=dist\/index\.js,title=E_TAMPER::/m)
+    expect(out + err).toMatch(/^::error file=lib\/dist\/index\.js,title=E_TAMPER::/m)
     expect(summary).toContain('## in-toto: ❌ Not verified')
   })
 

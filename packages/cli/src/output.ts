@@ -2,7 +2,8 @@
  * Where renderings go: `--format NAME` and `--output FILE`, several of each, an --output belonging to the --format before it. Files are written
  * whole or not at all, before the verdict is printed. In GitHub Actions text comes with annotations and a job summary.
  */
-import { appendFileSync, statSync } from 'node:fs'
+import { appendFileSync, realpathSync, statSync } from 'node:fs'
+import { isAbsolute, relative, sep } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { InTotoError, type Report, utf8 } from 'intoto'
 import { writeFileAtomic } from 'intoto/node'
@@ -64,13 +65,14 @@ export async function writeReport(report: Report, o: Writing): Promise<void> {
   const outputs = o.withText === false || asked.some((output) => output.file === undefined) ? asked : [...asked, { format: 'text' }]
   if (outputs.filter((output) => output.file === undefined).length > 1)
     throw misuse('two formats for stdout', 'give each but one an --output FILE')
-  const plain = { ...o.context, paint: createColors(false) }
+  const context = { ...o.context, ...workspaceOf(process.env) }
+  const plain = { ...context, paint: createColors(false) }
   for (const { format, file } of outputs) {
     if (file !== undefined) writeFileAtomic(file, utf8(await rendering(format, report, plain)))
   }
   if (process.env['GITHUB_ACTIONS'] === 'true') await annotate(report, { outputs, context: plain, terminal: o.terminal })
   for (const { format, file } of outputs) {
-    if (file === undefined) o.terminal.print(await rendering(format, report, { ...o.context, paint: o.terminal.out }))
+    if (file === undefined) o.terminal.print(await rendering(format, report, { ...context, paint: o.terminal.out }))
   }
 }
 
@@ -100,4 +102,16 @@ function fitting(summary: string, room: number): string {
   const rest = '\n… and more than a job summary can hold.\n'
   const kept = new TextDecoder().decode(utf8(summary).subarray(0, Math.max(0, room - utf8(rest).length)))
   return kept === '' ? '' : kept.slice(0, kept.lastIndexOf('\n') + 1) + rest
+}
+
+/** Where the working directory is in the folder whose files GitHub or GitLab shows: they name files from there. */
+function workspaceOf(env: NodeJS.ProcessEnv): { workspace?: string } {
+  const root = env['GITHUB_WORKSPACE'] || env['CI_PROJECT_DIR']
+  if (root === undefined || root === '') return {}
+  try {
+    const below = relative(realpathSync(root), realpathSync('.'))
+    return below.startsWith('..') || isAbsolute(below) ? {} : { workspace: below.split(sep).join('/') }
+  } catch {
+    return {} // It only says where things are shown.
+  }
 }

@@ -15,6 +15,8 @@ export interface Context {
   readonly products: readonly string[]
   /** Flags that made the verdict milder, or changed its time: said aloud wherever the verdict is. */
   readonly loosened: readonly string[]
+  /** The working directory below the folder that a service of CI shows files of; nothing outside of one. */
+  readonly workspace?: string
   readonly paint: Colors
   readonly verbose: boolean
 }

@@ -7,18 +7,18 @@ import { jsonText } from './json.ts'
 import { inOrder, particulars, pathOf } from './phrase.ts'
 
 /** A list with one finding for each problem, empty when all holds. */
-export function gitlab(report: Report, _context: Context): string {
+export function gitlab(report: Report, context: Context): string {
   const problems = inOrder(report.problems)
   const prints = fingerprints(problems)
-  return `${jsonText(problems.map((p, i) => ({ ...findingOf(p, report), fingerprint: prints[i] })))}\n`
+  return `${jsonText(problems.map((p, i) => ({ ...findingOf(p, report, context), fingerprint: prints[i] })))}\n`
 }
 
-function findingOf(p: Problem, report: Report): object {
+function findingOf(p: Problem, report: Report, context: Context): object {
   return {
     description: `${p.code} ${subjectOf(p)}: ${textOf(p)}`,
     check_name: p.code,
     severity: p.severity === 'error' ? 'blocker' : 'minor',
-    location: { path: pathOf(p, report), lines: { begin: lineOf(p) ?? 1 } },
+    location: { path: pathOf(p, report, context), lines: { begin: lineOf(p) ?? 1 } },
     content: {
       body: particulars(p)
         .map(([label, text]) => `${label}: ${text}`)

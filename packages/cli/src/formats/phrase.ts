@@ -1,6 +1,8 @@
 /** Phrases that several renderings share: counts, times, digests, names of keys. Pure; every text from a file comes out safe to print. */
+import { posix } from 'node:path'
 import type { LayoutReport, Problem, Report, StepReport, Who } from 'intoto'
 import { escape } from '../terminal.ts'
+import type { Context } from './format.ts'
 
 /** One line for each code: what it means whatever the case. */
 export const meanings: Readonly<Record<Problem['code'], string>> = {
@@ -91,9 +93,10 @@ export function particulars(p: Problem): (readonly [label: string, text: string]
   ]
 }
 
-/** The file that a problem is shown at; those of no file belong to the layout. */
-export function pathOf(p: Problem, report: Report): string {
-  return (p.file || report.layout.file || 'root.layout').replace(/^(?:\.\/+)+(?=.)/, '')
+/** The file that services show a problem at, as they name it; problems of no file belong to the layout. */
+export function pathOf(p: Problem, report: Report, { workspace = '' }: Pick<Context, 'workspace'>): string {
+  const path = p.file || report.layout.file || 'root.layout'
+  return posix.isAbsolute(path) ? path : posix.join(workspace, path)
 }
 
 /** The problems that decide, then the warnings. */

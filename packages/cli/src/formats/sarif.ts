@@ -18,7 +18,10 @@ export function sarif(report: Report, context: Context): string {
       {
         tool: { driver: { name: 'intoto', version: context.version, semanticVersion: context.version, rules: codes.map(ruleOf) } },
         invocations: [{ executionSuccessful: true, endTimeUtc: report.time, exitCode: report.ok ? 0 : 1 }],
-        results: problems.map((p, i) => ({ ...resultOf(p, codes, report), partialFingerprints: { 'problem/v1': prints[i] } })),
+        results: problems.map((p, i) => ({
+          ...resultOf(p, { codes, path: pathOf(p, report, context) }),
+          partialFingerprints: { 'problem/v1': prints[i] },
+        })),
         columnKind: 'utf16CodeUnits',
         properties: {
           ok: report.ok,
@@ -35,14 +38,14 @@ function ruleOf(code: Problem['code']): object {
   return { id: code, shortDescription: { text: meanings[code] }, defaultConfiguration: { level: 'error' } }
 }
 
-function resultOf(p: Problem, codes: readonly string[], report: Report): object {
+function resultOf(p: Problem, { codes, path }: { codes: readonly string[]; path: string }): object {
   const lines = [`${subjectOf(p)}: ${textOf(p)}`, ...particulars(p).map(([label, text]) => `${label}: ${text}`)]
   return {
     ruleId: p.code,
     ruleIndex: codes.indexOf(p.code),
     level: p.severity,
     message: { text: lines.join('\n') },
-    locations: [{ physicalLocation: { artifactLocation: { uri: uriOf(pathOf(p, report)) }, ...regionOf(p) } }],
+    locations: [{ physicalLocation: { artifactLocation: { uri: uriOf(path) }, ...regionOf(p) } }],
   }
 }
 
