@@ -119,7 +119,7 @@ describe('operations', () => {
     ['UPDATE that only claims to be deleted', update(object('Deployment', podSpec(bad), gone), object('Deployment', podSpec(bad))), false],
     ['CREATE that claims to be deleted', review(pod(bad, {}, gone), { oldObject: pod(bad, {}, gone) }), false],
     ['a status', update(object('Deployment', podSpec(bad)), object('Deployment', podSpec(bad)), { subResource: 'status' }), true],
-    ['CREATE of a status', review(pod(bad), { subResource: 'status' }), false],
+    ['CREATE of a status', review(pod(good), { subResource: 'status' }), false],
     ['a good container for debugging', update(pod(bad, debug(good)), pod(bad), { subResource: 'ephemeralcontainers' }), true],
     ['a bad container for debugging', update(pod(good, debug(bad)), pod(good), { subResource: 'ephemeralcontainers' }), false],
     ['another size', update(pod(bad), pod(bad), { subResource: 'resize' }), true],

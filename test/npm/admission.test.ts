@@ -12,7 +12,7 @@ import { createLink, decodeMetadata, encodeMetadata, memoryLinks, sign, toStatem
 import { linkDirectory } from 'intoto/node'
 import { openStore } from 'intoto-npm'
 import { createAdmissionHandler, type AdmissionLayout } from 'intoto-npm/admission'
-import { alice, files, inspection, layout, linkFile, mallory, owner, sha256, step } from '../intoto/world.ts'
+import { alice, bob, files, inspection, layout, linkFile, mallory, owner, sha256, step } from '../intoto/world.ts'
 import {
   bad,
   chainLayout,
@@ -29,12 +29,20 @@ import {
   review,
   type Answered,
 } from './admission.ts'
+import { startArchivista } from './archivista.ts'
 import { selfSigned } from './certificate.ts'
+import { startOci } from './oci.ts'
 import { refusal } from './refusal.ts'
 import { closeServer, listen, tarball } from './registry.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'intoto-admission-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** What tests have started. */
+const servers: { close: () => Promise<void> }[] = []
+afterAll(async () => {
+  for (const { close } of servers) await close()
+})
 
 const otherBytes = await tarball({ name: 'lib', version: '1.0.0', evil: true })
 
@@ -72,7 +80,7 @@ describe('an image', () => {
     ['names no registry', `team/app@${digest}`, 'E_FORMAT'],
     ['is a file of the sources', `registry.example/team/app@sha256:${sha256(planted)}`, 'E_PRODUCT'],
     ['has a digest of another algorithm', `registry.example/app@sha512:${'ab'.repeat(64)}`, 'E_UNSUPPORTED'],
-  ])('that %[0]s is refused', async (_, image, code) => {
+  ])('that %s is refused', async (_, image, code) => {
     const answered = await verdictOn(image)
     expect([answered.status, codes(answered)]).toEqual([403, [code]])
     expect(answered.body.reasons[0]).toMatch(new RegExp(`^${code} .*; try: `))
@@ -186,6 +194,28 @@ describe('layouts', () => {
     expect([answered.status, codes(answered)]).toEqual([403, ['E_IO']])
   })
 
+  it('evidence may lie in a registry beside the image, and in Archivista as Statements', async () => {
+    const [oci, archivista] = [await startOci(), await startArchivista()]
+    servers.push(oci, archivista)
+    const links = await honestLinks()
+    const statements = Object.entries(links).map(async ([name, bytes]) => {
+      const { signer } = name.startsWith('image.') ? bob : alice
+      const statement = await sign(toStatement(decodeMetadata(bytes).payload as Link), [signer])
+      return { name: name.replace(/link$/, 'intoto.jsonl'), bytes: encodeMetadata(statement) }
+    })
+    const beside = openStore(`oci://${oci.host}/team/app`)
+    await beside.push(
+      Object.entries(links).map(([name, bytes]) => ({ name, bytes })),
+      { sha256: sha256(manifest) },
+    )
+    const graph = openStore(`archivista+${archivista.url}`)
+    await graph.push(await Promise.all(statements), { sha256: sha256(manifest) })
+    expect((await verdictOn(good, { evidence: [beside] })).status).toBe(200)
+    expect((await verdictOn(good, { evidence: [graph], statements: true })).status).toBe(200)
+    expect((await verdictOn(good, { evidence: [graph] })).status).toBe(403)
+    for (const evidence of [[beside], [graph]]) expect((await verdictOn(bad, { evidence, statements: true })).status).toBe(403)
+  })
+
   it('as of a time', async () => {
     const { ask } = handlerOf({ layouts: [await entry()], now: () => new Date('2100-01-01T00:00:00Z') })
     expect(codes(await ask({ image: good }))).toEqual(['E_LAYOUT_EXPIRED'])
@@ -229,11 +259,6 @@ describe('a package', () => {
     announced?: { name?: string; version?: string; as?: string; bytes?: Buffer }
     layout?: object
   }
-
-  const servers: { close: () => Promise<void> }[] = []
-  afterAll(async () => {
-    for (const { close } of servers) await close()
-  })
 
   async function scene({ made, served = made, announced = {}, layout: content }: Scene): Promise<ReturnType<typeof handlerOf>> {
     const { name = 'lib', version = '1.0.0', as = version, bytes = served } = announced
