@@ -15,6 +15,8 @@ let folder: string
 beforeAll(() => {
   folder = temporaryFolder()
   mustRun(['keygen', '-o', join(folder, 'alice')])
+  const owner = ['--functionary', 'alice.pub', '--step', 'build', '--sign-with', 'alice', '-o', 'root.layout']
+  mustRun(['layout', 'new', ...owner], { cwd: folder })
 })
 
 const commands =
@@ -196,6 +198,23 @@ describe.skipIf(process.platform === 'win32')('a world that breaks', () => {
     child.kill('SIGINT')
     expect(await endOf(child)).toMatchObject({ code: 130, signal: null, out: '' })
     server.close()
+  })
+
+  test('a command that nothing will ever end is not taken for a good one', () => {
+    const lost = join(folder, 'lost.cjs')
+    writeFileSync(lost, 'globalThis.fetch = () => new Promise(() => {})')
+    const store = ['--store', 'archivista+http://127.0.0.1:9']
+    for (const words of [
+      ['verify', join(folder, 'alice.pub'), '-k', join(folder, 'alice.pub'), '-l', join(folder, 'root.layout'), ...store],
+      ['evidence', 'pull', join(folder, 'alice.pub'), ...store],
+    ]) {
+      const { status, stdout, stderr } = spawnSync(process.execPath, ['-r', lost, bin, ...words], {
+        cwd: folder,
+        env: bareEnvironment(),
+        encoding: 'utf8',
+      })
+      expect([status, stdout, stderr.split('\n')[0]]).toEqual([3, '', 'internal error  Error: the command ended before it was through'])
+    }
   })
 
   test('Ctrl-C when a command is through changes nothing about its exit code', async () => {

@@ -154,6 +154,11 @@ const words = process.argv.slice(2)
 process.on('uncaughtException', (error) => {
   process.exit(fail(error, words))
 })
+// When nothing is left that could end a command, Node ends with the exit code that it has by then: never 0, which would be a verdict.
+process.exitCode = exitCodes.internal
+process.once('beforeExit', () => {
+  if (!isThrough) end(fail(new Error('the command ended before it was through'), words))
+})
 main(words).then(end, (error: unknown) => end(fail(error, words)))
 
 function end(code: number): void {
