@@ -4,6 +4,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, wri
 import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { linkFileName } from 'intoto'
+import { alice, files, inspection, layout as layoutOf, linkFile, owner, signed, step } from '../intoto/world.ts'
 import { makeChain, type Chain } from './chain.ts'
 import { complaints, intoto, mustRun, problemLine, temporaryFolder, type Ended } from './command.ts'
 
@@ -296,6 +298,33 @@ describe('inspections', () => {
     expect(JSON.parse(ended.out)).toMatchObject({ ok: false, inspections: [{ name: 'unpack', status: 'unchecked' }] })
     expect(existsSync(join(chain.root, 'package'))).toBe(false)
   })
+})
+
+test('two products see the same inspections, each in its place, those of a sublayout too', async () => {
+  const at = join(odd, 'two')
+  for (const name of ['a', 'b']) {
+    mkdirSync(join(at, name), { recursive: true })
+    writeFileSync(join(at, name, 'x'), name)
+  }
+  const look = inspection('look', { products: ['DISALLOW made'] })
+  const make = inspection('make', { run: [process.execPath, '-e', `require('fs').writeFileSync('made', '')`] })
+  const products = files({ 'a/x': 'a', 'b/x': 'b' })
+  const outer = (inspect: object[]) => signed(layoutOf([step('build')], { inspect }), [owner])
+  const inner = await signed(layoutOf([step('compile')], { inspect: [look] }), [alice])
+  const sublayout = linkFileName('build', alice.key.keyid)
+  mkdirSync(join(at, sublayout.replace(/\.link$/, '')))
+  writeFileSync(join(at, sublayout), inner)
+  for (const [name, bytes] of Object.entries(await linkFile(alice, { name: 'compile', products })))
+    writeFileSync(join(at, sublayout.replace(/\.link$/, ''), name), bytes)
+  writeFileSync(join(at, 'owner.pub'), owner.publicPem)
+  const judge = async (inspect: object[]) => {
+    writeFileSync(join(at, 'root.layout'), await outer(inspect))
+    return intoto(['verify', 'a', 'b', '-k', 'owner.pub', '-l', 'root.layout', '-d', '.', '--base-path', '.'], { cwd: at })
+  }
+  expect(await judge([look])).toMatchObject({ code: 0 })
+  // What the sublayout's inspection of this name saw is not what the layout's would see.
+  expect(await judge([make, look])).toMatchObject({ code: 1, out: expect.stringMatching(/^E_RULE made/m) as string })
+  expect(existsSync(join(at, 'made'))).toBe(false)
 })
 
 test('the layout is not touched by being read', () => {

@@ -131,13 +131,13 @@ export async function reachVerdict(flags: VerdictFlags, o: VerdictCall): Promise
     trace,
     ...(flags.through === undefined ? {} : { through: flags.through }),
     ...(now === undefined ? {} : { now }),
-    ...(inspect === undefined ? {} : { inspect: inspect.run }),
   }
   try {
     const reports: Report[] = []
-    if (products.length === 0) reports.push(await judge(layout, options))
+    const one = () => ({ ...options, ...(inspect === undefined ? {} : { inspect: inspect.runs() }) })
+    if (products.length === 0) reports.push(await judge(layout, one()))
     for (const [i, { evidence }] of products.entries()) {
-      const report = await judge(layout, { ...options, product: evidence })
+      const report = await judge(layout, { ...one(), product: evidence })
       const product = local[i] as LocalProduct
       if (!isPackage(product.path)) reports.push(report)
       else reports.push(await (await packages()).withTarball(report, { layout: layout.payload, product, artifacts: evidence.artifacts }))
@@ -202,18 +202,17 @@ async function pulledFolders(flags: VerdictFlags, products: readonly LocalProduc
 }
 
 /** One run of the inspections for all products, since all of them lie in the folder that the commands see. */
-function inspectionsOf(products: readonly Product[], flags: VerdictFlags): { run: Inspect; close: () => void } {
+function inspectionsOf(products: readonly Product[], flags: VerdictFlags): { runs: () => Inspect; close: () => void } {
   const timeout = flags.inspectionTimeout === undefined ? {} : { timeout: millisecondsOf('--inspection-timeout', flags.inspectionTimeout) }
   const inspected = products.map(({ given, evidence }) => ({ path: given, name: evidence.path }))
   const inspect = inspectIn('.', { ...timeout, ...(products.length === 0 ? {} : { product: inspected, answer: unpack }) })
-  const done = new Map<string, Promise<Link>>()
-  const run: Inspect = (inspection, context) => {
-    const key = JSON.stringify([inspection.name, inspection.run])
-    const known = done.get(key) ?? inspect(inspection, context)
-    if (products.length > 1) done.set(key, known)
-    return known
+  // Known again by their place: sublayouts may have inspections of the same name and command, which found another folder.
+  const done: Promise<Link>[] = []
+  const runs = (): Inspect => {
+    let place = 0
+    return (inspection, context) => (done[place++] ??= inspect(inspection, context))
   }
-  return { run, close: () => inspect.close() }
+  return { runs, close: () => inspect.close() }
 }
 
 /** The Reports for several products as one: each problem once, the worst status of each inspection, all files counted. */
