@@ -65,9 +65,17 @@ describe('inspectIn', () => {
 
   it('leaves out exactly the link files that were loaded', async () => {
     const at = folder({ 'build.0a1b2c3d.link': '1', 'sub/build.0a1b2c3d.link': '2', 'test.77aa0c31.link': '3' })
-    symlinkSync('build.0a1b2c3d.link', join(at, 'also'))
     const link = await inspect(at, js(''), { linkFiles: [join(at, 'build.0a1b2c3d.link'), join(at, 'absent')] })
     expect(Object.keys(link.materials).sort()).toEqual(['sub/build.0a1b2c3d.link', 'test.77aa0c31.link'])
+  })
+
+  it('sees a loaded link file under another name, here and in the private folder', async () => {
+    const at = folder({ 'dist/build.0a1b2c3d.link': '1' })
+    symlinkSync('build.0a1b2c3d.link', join(at, 'dist/page.html'))
+    const linkFiles = [join(at, 'dist/build.0a1b2c3d.link')]
+    expect(Object.keys((await inspect(at, js(''), { linkFiles })).materials)).toEqual(['dist/page.html'])
+    const inside = await inspect(at, js(''), { linkFiles, product: { path: join(at, 'dist') } })
+    expect(Object.keys(inside.materials)).toEqual(['dist/page.html'])
   })
 
   it('runs in a private folder that holds the product alone, and removes it', async () => {

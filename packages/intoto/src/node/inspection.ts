@@ -60,7 +60,7 @@ export function inspectIn(folder: string, o: InspectOptions = {}): Inspections {
     place = undefined
   }
   const inspect: Inspect = async (inspection, { linkFiles }) => {
-    const links = new Set(linkFiles.map(realPath))
+    const links = new Set(linkFiles.map(identity))
     try {
       place ??= o.product === undefined ? absolute(folder) : privateFolder([o.product].flat(), links, o)
       return await carryOut(inspection, place, { ...o, links })
@@ -96,11 +96,11 @@ async function carryOut(inspection: Inspection, place: string, o: InspectOptions
   })
 }
 
-/** Everything below the folder but the links that were loaded: a rule can only refuse what it sees. */
+/** Everything below the folder but the links that were loaded, under their own names: a rule can only refuse what it sees. */
 function recordAll(place: string, o: WalkOptions & { links: ReadonlySet<string> }): Artifacts {
   const artifacts = emptyRecord<DigestMap>()
   for (const file of walk({ path: place, name: '' }, place, { strict: true, ...(o.limit === undefined ? {} : { limit: o.limit }) })) {
-    if (o.links.has(realPath(file.path))) continue
+    if (o.links.has(identity(file.path))) continue
     const map = emptyRecord<string>()
     map['sha256'] = readDigests(file.path, ['sha256']).digests.sha256 ?? ''
     artifacts[file.name] = map
@@ -113,7 +113,7 @@ function privateFolder(products: readonly InspectedProduct[], links: ReadonlySet
   if (privateFolders.size === 0) process.once('exit', removeAll)
   privateFolders.add(place)
   try {
-    for (const product of products) for (const file of filesOf(product, o)) if (!links.has(realPath(file.path))) copy(file, place)
+    for (const product of products) for (const file of filesOf(product, o)) if (!links.has(identity(file.path))) copy(file, place)
   } catch (error) {
     removePrivate(place)
     throw error
@@ -187,9 +187,10 @@ function failed(error: unknown, inspection: Inspection): InTotoError {
   return new InTotoError({ code: 'E_INSPECTION', ...init }, { cause: error })
 }
 
-function realPath(path: string): string {
+/** Where a file lies and what it is called: a symbolic link to it is another file, which somebody may open for what its name says. */
+function identity(path: string): string {
   try {
-    return realpathSync(path)
+    return `${basename(path)}\0${realpathSync(path)}`
   } catch {
     return path
   }

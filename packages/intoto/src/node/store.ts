@@ -25,7 +25,7 @@ export interface LinkDirectory extends LinkSource {
 
 /** How links are read from folders. */
 export interface LinkDirectoryOptions {
-  /** Largest link in bytes; 256 MiB unless given. */
+  /** Largest link in bytes; that of all metadata unless given. */
   limit?: number
 }
 
