@@ -469,6 +469,18 @@ describe('an envelope', () => {
     expect(await signersOf(read, [alice.key])).toEqual([])
   })
 
+  it('is what it was when the caller uses the buffer again', async () => {
+    const plain = createLink({ name: 'build', products: { 'a.js': { sha256 }, 'b.js': { sha256 } } })
+    for (const format of formats) {
+      const { bytes } = await sign(plain, [alice], { format })
+      const buffer = bytes.slice()
+      const read = decodeMetadata(buffer)
+      buffer.fill(0x61)
+      expect((read.payload as Link).products).toEqual(plain.products)
+      expect(await signersOf(read, [alice.key])).toHaveLength(1)
+    }
+  })
+
   it('may hold floats, a metablock may not', async () => {
     const float = createLink({ name: 'build', byproducts: { seconds: 1.5 } })
     expect(await signersOf(decodeMetadata((await sign(float, [alice])).bytes), [alice.key])).toHaveLength(1)
@@ -477,6 +489,17 @@ describe('an envelope', () => {
       const text = fromUtf8((await sign(link, [alice], { format: 'metablock' })).bytes).replace('9007199254740993', number)
       expect(await refusal('E_FORMAT', () => decodeMetadata(utf8(text)))).toMatch(/plain integer/)
     }
+  })
+
+  it('of a layout holds none either: neither reference tool takes 1.0 for a threshold', async () => {
+    const text = (threshold: string): string =>
+      `{"_type":"layout","expires":"2030-01-01T00:00:00Z","keys":{},"inspect":[],"steps":[{"_type":"step","name":"build","threshold":${threshold},` +
+      '"pubkeys":[],"expected_command":[],"expected_materials":[],"expected_products":[]}]}'
+    const file = (payload: string): Uint8Array =>
+      utf8(stringifyJson({ payload: toBase64(utf8(payload)), payloadType: 'application/vnd.in-toto+json', signatures: [] }))
+    expect(decodeMetadata(file(text('1'))).payload).toMatchObject({ _type: 'layout' })
+    for (const number of ['1.0', '1e0', '10e-1'])
+      expect(await refusal('E_LAYOUT_INVALID', () => decodeMetadata(file(text(number))))).toMatch(/plain integer/)
   })
 
   it('is not readable when its payload is canonical JSON with a raw line feed', async () => {

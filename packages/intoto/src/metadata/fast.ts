@@ -59,6 +59,8 @@ class Cuts {
   /** JSON values in the tables, beyond the one that stands in for each. */
   values = 0
   private readonly bytes: Uint8Array
+  /** What the tables refer to. */
+  private own: Uint8Array | undefined
   private readonly limits: Limits
   /** The member around `materials` and `products`; undefined in the payload of an envelope, which is the link itself. */
   private readonly outer: 'signed' | undefined
@@ -80,7 +82,9 @@ class Cuts {
   }
 
   private artifacts(side: Side, start: number): { end: number; standIn: string } | undefined {
-    const scanned = this.tables[side] === undefined ? scanArtifacts(this.bytes, start, this.limits) : undefined
+    // The file is the caller's, who may use its buffer again while the tables live; the payload of an envelope has been decoded to one of ours.
+    this.own ??= this.outer === undefined ? this.bytes : this.bytes.slice()
+    const scanned = this.tables[side] === undefined ? scanArtifacts(this.own, start, this.limits) : undefined
     if (scanned === undefined) {
       this.gaveUp = true
       return undefined

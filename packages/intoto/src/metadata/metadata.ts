@@ -56,7 +56,7 @@ export function decodeMetadata(bytes: Uint8Array, options: DecodeOptions = {}): 
  * @throws as `decodeMetadata`
  */
 export function decodePlain(bytes: Uint8Array, limits: Limits, what: string): Metadata {
-  const { value: file, floats } = parseJson(bytes, { limits, what })
+  const { value: file, floats: isInexact } = parseJson(bytes, { limits, what })
   if (!isJsonObject(file)) throw malformed(`${what}: not an object with "signatures"`)
   const dsse = Object.hasOwn(file, 'payload') || Object.hasOwn(file, 'payloadType')
   const metablock = Object.hasOwn(file, 'signed')
@@ -65,15 +65,23 @@ export function decodePlain(bytes: Uint8Array, limits: Limits, what: string): Me
   if (dsse) {
     const { payloadType, body, signedBytes, signatures } = readEnvelope(file, limits, what)
     checkType(payloadType, what)
-    const payload = parsePayload(parseJson(body, { limits, what: `${what} (payload)` }).value, limits, what)
+    const { value, floats } = parseJson(body, { limits, what: `${what} (payload)` })
+    const payload = parsePayload(value, limits, what)
+    if (floats && isLayout(payload)) throw inexact(what)
     if (payloadType !== inTotoPayloadType && !isStatement(payload)) throw wrongType(payloadType, what)
     return { format: 'dsse', payloadType, payload, signatures, signedBytes, bytes }
   }
-  if (floats) throw malformed(`${what}: holds a number that is not a plain integer, which no metablock may`)
+  if (isInexact) throw malformed(`${what}: holds a number that is not a plain integer, which no metablock may`)
   const { signed, signedBytes, signatures } = readMetablock(file, { limits, what, canonical: canonicalJson })
   const payload = parsePayload(signed, limits, what)
   if (isStatement(payload)) throw malformed(`${what}: a Statement in a metablock; Statements are signed in DSSE envelopes`)
   return { format: 'metablock', payload, signatures, signedBytes, bytes }
+}
+
+/** The numbers of a layout are thresholds, and 1.0 is none to either reference tool. */
+function inexact(what: string): InTotoError {
+  const message = `${what}: holds a number that is not a plain integer, which no layout may`
+  return new InTotoError({ code: 'E_LAYOUT_INVALID', message, fix: 'have the owner make the layout again' })
 }
 
 /** Statements may say in the payload type which predicate they carry (attestation framework, envelope); the payload itself decides. */
