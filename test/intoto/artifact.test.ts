@@ -39,6 +39,7 @@ describe('collisions', () => {
     expect(collisions(named('a.js', './a.js'))).toHaveLength(1)
     expect(collisions(named('dist/app.js', 'dist//app.js'))).toHaveLength(1)
     expect(collisions(named('a/b', 'a/b/'))).toHaveLength(1)
+    for (const end of ['\n', '\r', '\u2028', '\u{1f600}']) expect(collisions(named(`a${end}`, `a${end}/`))).toHaveLength(1)
   })
 
   it('has nothing against names that only look odd', () => {

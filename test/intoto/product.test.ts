@@ -85,7 +85,16 @@ describe('a folder that is judged', () => {
     expect((await judged(folder({ 'src/a.ts': 's' }, { path: 'src' }))).ok).toBe(true)
     expect(codesOf(await judged(folder({ 'package.json': '{}' }, { path: '' })))).toEqual(['E_PRODUCT', 'E_PRODUCT', 'E_PRODUCT'])
     expect((await judged(folder({ ...honest, 'package.json': '{}', 'src/a.ts': 's' }, { path: '' }))).ok).toBe(true)
-    expect(codesOf(await judged(folder({}, { path: 'dis' })))).toEqual([])
+  })
+
+  it('is refused when there is nothing to judge: no file in it, and no step that made one', async () => {
+    for (const path of ['dis', 'dist/a.js', '../dist']) {
+      const [problem, ...more] = errorsOf(await judged(folder({}, { path })))
+      expect(more).toEqual([])
+      expect(problem).toMatchObject({ code: 'E_PRODUCT', file: path, message: `${path}: holds no file, and no step made one below it` })
+    }
+    const nothing = { layout: layout([step('build')]), links: [await linkFile(alice, { name: 'build' })] }
+    expect(errorsOf(await judged(folder({}, { path: '' }), nothing))).toMatchObject([{ code: 'E_PRODUCT', file: '.' }])
   })
 
   it('takes the last step that made a file', async () => {
@@ -133,6 +142,25 @@ describe('a file that is judged', () => {
   it('is a product of its step, wherever it lies', async () => {
     expect(await file(files({ 'app-1.0.0.tgz': 'tar' }))).toEqual([])
     expect(await file(files({ '.release/app-1.0.0.tgz': 'tar' }))).toEqual([])
+  })
+
+  it('is no product when several are called so and nothing says which it is, unless they are the same', async () => {
+    const steps = { layout: layout([step('build')]) }
+    const both = (b: string) => linkFile(alice, { name: 'build', products: files({ 'dist/a/index.js': 'a', 'dist/b/index.js': b }) })
+    const file = (name: string, content: string): ProductEvidence => ({
+      path: name,
+      kind: 'file',
+      artifacts: files({ [name]: content }),
+      ignore: [],
+    })
+    for (const content of ['a', 'b', 'evil']) {
+      expect(errorsOf(await judged(file('index.js', content), { ...steps, links: [await both('b')] }))).toMatchObject([
+        { code: 'E_PRODUCT', file: 'index.js', actual: { text: 'dist/a/index.js, dist/b/index.js' } },
+      ])
+    }
+    expect(codesOf(await judged(file('dist/b/index.js', 'b'), { ...steps, links: [await both('b')] }))).toEqual([])
+    expect(codesOf(await judged(file('dist/b/index.js', 'a'), { ...steps, links: [await both('b')] }))).toEqual(['E_PRODUCT'])
+    expect(codesOf(await judged(file('index.js', 'a'), { ...steps, links: [await both('a')] }))).toEqual([])
   })
 
   it('is refused when it differs, is unknown or is not there', async () => {

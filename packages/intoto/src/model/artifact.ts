@@ -45,7 +45,8 @@ function cleanPath(path: string): string {
   return (rooted ? '/' : '') + parts.join('/') || '.'
 }
 
-const mayBeUnclean = /\/\/|(?:^|\/)\.\.?(?:\/|$)|.\/$/
+/** Any character may stand before a slash at the end, a line feed too. */
+const mayBeUnclean = /\/\/|(?:^|\/)\.\.?(?:\/|$)|.\/$/s
 /** Is a name certain to have one spelling only? What is not may still be clean, as the scheme of a URI is: ask `cleanName`. */
 export function isCleanName(name: string): boolean {
   return !mayBeUnclean.test(name)

@@ -4,7 +4,7 @@
  * come in as artifacts.
  */
 import type { ProblemInit, RuleRef } from '../errors.ts'
-import type { DigestMap } from '../model/artifact.ts'
+import { sameDigests, type DigestMap } from '../model/artifact.ts'
 import { formatRule, parseRule } from '../model/rule.ts'
 import { matchDigestSet } from '../model/statement.ts'
 import { likelyScript } from './script.ts'
@@ -31,14 +31,16 @@ export function checkProduct(run: Run, product: ProductEvidence, attested: Reado
   for (const name of Object.keys(product.artifacts).sort()) {
     const digests = product.artifacts[name]!
     const maker = makers.get(name)
+    const called = maker === undefined ? [] : productNames(maker, product, name)
     if (maker === undefined && attested.has(name)) report.links++
     else if (maker === undefined) judgeUnknown(run, { product, name, digests, report, problems })
-    else if (matchDigestSet(digests, maker.link.products[productName(maker, product, name)]!)) report.matched++
+    else if (called.some((other) => !sameDigests(maker.link.products[other]!, maker.link.products[called[0]!]!))) {
+      report.added++
+      problems.add('ambiguous', () => ambiguous(name, maker, called))
+    } else if (matchDigestSet(digests, maker.link.products[called[0]!]!)) report.matched++
     else {
       report.changed++
-      problems.add(`changed after ${maker.link.name}`, () =>
-        changed(run, { name, digests, maker, recorded: productName(maker, product, name) }),
-      )
+      problems.add(`changed after ${maker.link.name}`, () => changed(run, { name, digests, maker, recorded: called[0]! }))
     }
   }
   for (const [name, maker] of makers) {
@@ -46,9 +48,9 @@ export function checkProduct(run: Run, product: ProductEvidence, attested: Reado
     report.missing++
     problems.add(`missing of ${maker.link.name}`, () => missing(name, maker, run))
   }
-  if (product.kind === 'file' && Object.keys(product.artifacts).length === 0) {
-    report.missing++
-    problems.add('missing', () => missingFile(product))
+  if (makers.size === 0 && Object.keys(product.artifacts).length === 0) {
+    if (product.kind === 'file') report.missing++
+    problems.add('missing', () => nothing(product))
   }
   for (const thing of product.odd ?? []) {
     if (!thing.recorded) report.added++
@@ -80,9 +82,10 @@ function addByBaseName(run: Run, makers: Map<string, ChainLink>, name: string): 
   }
 }
 
-function productName({ link }: ChainLink, product: ProductEvidence, name: string): string {
-  if (product.kind === 'folder' || Object.hasOwn(link.products, name)) return name
-  return namesOf(link.products).find((other) => baseName(other) === baseName(name))!
+/** Products of its maker that the file may be: itself, or all that have its last name. */
+function productNames({ link }: ChainLink, product: ProductEvidence, name: string): string[] {
+  if (product.kind === 'folder' || Object.hasOwn(link.products, name)) return [name]
+  return namesOf(link.products).filter((other) => baseName(other) === baseName(name))
 }
 
 function isBelow(path: string, name: string): boolean {
@@ -145,6 +148,18 @@ function oddFile({ name, what, recorded }: OddFile): ProblemInit {
   return { code: 'E_PRODUCT', severity: 'warning', file: name, message: `${shown(name)}: ${what}`, fix }
 }
 
+/** A file that lies elsewhere than where it was made may have the content of another one with its name, and would pass for this one. */
+function ambiguous(name: string, { link, file }: ChainLink, called: readonly string[]): ProblemInit {
+  const shownNames = called.slice(0, mostNamed).join(', ') + more(Math.max(0, called.length - mostNamed))
+  return {
+    code: 'E_PRODUCT',
+    file: name,
+    message: `${shown(name)}: "${shown(link.name)}" made several files of this name, and nothing says which of them this is`,
+    actual: { label: `of ${link.name}`, text: shownNames, from: file },
+    fix: 'name the file under the path that was recorded; --base-path says where recorded names start',
+  }
+}
+
 function twinOf(run: Run, digests: DigestMap): string | undefined {
   for (const { link } of run.chain.values()) {
     const name = Object.keys(link.products).find((product) => matchDigestSet(digests, link.products[product]!))
@@ -165,8 +180,17 @@ function missing(name: string, maker: ChainLink, run: Run): ProblemInit {
   }
 }
 
-function missingFile({ path }: ProductEvidence): ProblemInit {
-  return { code: 'E_PRODUCT', file: path, message: `${shown(path)}: not on the disk`, fix: 'name a file that exists' }
+/** No file on the disk, and none that should be there: a yes would be about nothing. */
+function nothing({ path, kind }: ProductEvidence): ProblemInit {
+  const file = path || '.'
+  return kind === 'file'
+    ? { code: 'E_PRODUCT', file, message: `${shown(file)}: not on the disk`, fix: 'name a file that exists' }
+    : {
+        code: 'E_PRODUCT',
+        file,
+        message: `${shown(file)}: holds no file, and no step made one below it`,
+        fix: 'name the folder with the delivered files; --base-path says where recorded names start',
+      }
 }
 
 interface Changed {
