@@ -6,22 +6,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { meanings } from '../../packages/cli/src/formats/phrase.ts'
 import { intoto, mustRun, problemLine } from './command.ts'
+import { reference } from './reference.ts'
 
 const docs = new URL('../../docs/', import.meta.url)
 const parity = readFileSync(new URL('reference-parity.md', docs), 'utf8')
-
-/** Flags of in-toto 3.1.0, as `--help` of each program lists them. */
-const reference = {
-  run: '-n --step-name -g --gpg --signing-key -m --materials -p --products -s --record-streams -x --no-command -P --password --gpg-home --exclude --base-path --lstrip-paths -d --metadata-directory --use-dsse --run-timeout -v --verbose -q --quiet --version -h --help',
-  'record start':
-    '-n --step-name -P --password -g --gpg --gpg-home --signing-key --exclude --base-path --lstrip-paths --use-dsse -v --verbose -q --quiet -m --materials --version -h --help',
-  'record stop':
-    '-n --step-name -P --password -g --gpg --gpg-home --signing-key --exclude --base-path --lstrip-paths --use-dsse -v --verbose -q --quiet -p --products -d --metadata-directory --version -h --help',
-  sign: '-f --file -k --key -p --prompt -g --gpg --gpg-home -o --output -a --append --verify -v --verbose -q --quiet --version -h --help',
-  verify: '-l --layout --verification-keys -g --gpg --link-dir --gpg-home --inspection-timeout -v --verbose -q --quiet --version -h --help',
-  'match-products': '-l --link -p --paths -e --exclude --lstrip-paths -v --verbose -h --help',
-  mock: '-n --name --use-dsse --version -h --help',
-}
 
 describe.each(Object.entries(reference))('%s', (name, list) => {
   const section = parity.split('\n## ').find((part) => part.split('\n')[0]?.includes(`intoto ${name}\``)) ?? ''

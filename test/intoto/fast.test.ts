@@ -392,7 +392,7 @@ describe('whole verdicts', () => {
       expect(report).toBe(await reportOf(plain, chain))
     }
     expect(accepted).toBeGreaterThan(10)
-  })
+  }, 200_000)
 })
 
 it('an artifact map is made only when it is looked at, and is always the same one', async () => {

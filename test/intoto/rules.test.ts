@@ -291,6 +291,21 @@ describe('names as they are recorded', () => {
     expect(errorsOf(report)).toMatchObject([{ code: 'E_FORMAT', message: expect.stringContaining('"./a.js"') }])
   })
 
+  it('does both for materials, too, whether or not the products are clean', async () => {
+    for (const products of [{}, { './b.js': '1' }]) {
+      const of = async (materials: Record<string, string>, rules: string[]): Promise<string[]> =>
+        codesOf(
+          await verdict({
+            layout: layout([step('build', { materials: rules })]),
+            links: [await linkFile(alice, { name: 'build', materials: files(materials), products: files(products) })],
+          }),
+        )
+      expect(await of({ './foo': '1' }, ['DISALLOW foo', 'ALLOW *'])).toEqual(['E_RULE'])
+      expect(await of({ foo: '1', 'dir/../foo': '2' }, ['ALLOW *'])).toEqual(['E_FORMAT'])
+      expect(await of({ 'foo/': '1', foo: '2' }, ['ALLOW *'])).toEqual(['E_FORMAT'])
+    }
+  })
+
   it('takes the lone ./a.js of a Go recorder for a.js', async () => {
     const report = await judged(
       { products: { './a.js': 'a' } },

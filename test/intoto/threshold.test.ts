@@ -75,6 +75,13 @@ describe('the threshold', () => {
     expect(errorsOf(report)).toMatchObject([{ code: 'E_MISSING_STEP', cause: expect.stringContaining('1 distinct key') }])
     expect(report.steps[0]!.links.map(({ counted }) => counted)).toEqual([true, false])
     expect((await verdict({ layout: wire(1), links: [links] })).ok).toBe(true)
+    const three = layout([{ ...step('build', { threshold: 2 }), pubkeys: [...ids, bob.key.keyid] }], {
+      keys: { ...keys, [bob.key.keyid]: toLayoutKey(bob.key) },
+    })
+    expect(errorsOf(await verdict({ layout: three, links: [links] }))).toMatchObject([
+      { code: 'E_MISSING_STEP', cause: 'one key under two ids is one functionary and counts once', expected: { text: fileOf(bob) } },
+    ])
+    expect((await verdict({ layout: three, links: [links, await linkFile(bob, link)] })).ok).toBe(true)
   })
 
   it('says how to get a missing link: packing has a command of its own', async () => {
@@ -100,6 +107,23 @@ describe('the threshold', () => {
     const both = await signed(link, [alice, bob])
     expect(codesOf(await verdict({ layout: two, links: [{ [fileOf(alice)]: both }] }))).toEqual(['E_MISSING_STEP'])
     expect((await verdict({ layout: two, links: [{ [fileOf(alice)]: both, [fileOf(bob)]: both }] })).ok).toBe(true)
+  })
+
+  it('says what was looked for and found, also when nobody is left to ask', async () => {
+    const goId = keyidFor(alice.key, 'go')
+    const keys = { [alice.key.keyid]: toLayoutKey(alice.key), [goId]: { ...toLayoutKey(alice.key), keyid: goId } }
+    const wire = layout([step('build', { by: [alice], threshold: 2 })], { keys })
+    wire.steps[0].pubkeys = Object.keys(keys)
+    const links = [await linkFile(alice, link), { [linkFileName('build', goId)]: await signed(link, [alice], { keyids: () => [goId] }) }]
+    expect(errorsOf(await verdict({ layout: wire, links }))).toMatchObject([
+      {
+        message: 'build: 1 link found, 2 needed from another functionary',
+        expected: { text: 'a link of another functionary' },
+        actual: { text: fileOf(alice) },
+      },
+    ])
+    const [none] = errorsOf(await verdict({ layout: two }))
+    expect(none).toMatchObject({ actual: { text: 'nothing that counts' }, expected: { text: `${fileOf(alice)}, ${fileOf(bob)}` } })
   })
 
   it('says when a layout names too few keys for its own threshold', async () => {
@@ -141,6 +165,22 @@ describe('agreement', () => {
     const materials = createLink({ name: 'build', materials: files({ m: '1' }), products: files({ a: '1' }) })
     const report = await verdict({ layout: wire(1), links: [await linkFile(alice, link), await linkFile(bob, materials)] })
     expect(errorsOf(report)).toMatchObject([{ code: 'E_THRESHOLD', file: 'm', expected: { text: 'not there' } }])
+  })
+
+  it('compares both sides in both directions, up to the last name', async () => {
+    const few = createLink({ name: 'build', materials: files({ m: '1' }), products: files({ a: '1' }) })
+    for (const side of ['materials', 'products'] as const) {
+      for (const name of ['0', 'b', 'z']) {
+        const more = createLink({ ...few, [side]: { ...few[side], ...files({ [name]: '2' }) } })
+        for (const [first, second] of [
+          [few, more],
+          [more, few],
+        ] as const) {
+          const report = await verdict({ layout: wire(1), links: [await linkFile(alice, first), await linkFile(bob, second)] })
+          expect(errorsOf(report)).toMatchObject([{ code: 'E_THRESHOLD', file: name }])
+        }
+      }
+    }
   })
 
   it('is not reached by digests that prove nothing', async () => {
@@ -272,6 +312,19 @@ describe('a link that does not count', () => {
     expect([codesOf(report), warningsOf(report)[0]!.code]).toEqual([['E_MISSING_STEP'], 'E_IO'])
   })
 
+  it('makes no verdict of a fault that nobody foresaw, in whatever kind of file', async () => {
+    const broken: LinkFile = { file: 'x.json', read: () => Promise.reject(new TypeError('a fault of the source')) }
+    const none: LinkSource = { get: async () => [], list: async () => [], within: () => none }
+    const metadata = decodeMetadata(await signed(layout([step('build')]), [owner])) as Metadata<Layout>
+    for (const links of [
+      { ...none, get: async () => [broken] },
+      { ...none, list: async () => [broken] },
+      { ...none, statements: async () => [broken] },
+    ]) {
+      await expect(judge(metadata, { keys: [owner.key], links, statements: true })).rejects.toThrow('a fault of the source')
+    }
+  })
+
   it('is by a key of a kind that is not verified here', async () => {
     const wire = layout([{ ...step('build'), pubkeys: ['aabbccdd'] }], {
       keys: { aabbccdd: { type: 'rsa', method: 'pgp+rsa-pkcsv1.5', keyid: 'aabbccdd', keyval: {} } },
@@ -312,7 +365,9 @@ describe('several files for one step and key', () => {
   })
 
   it('leave the one that can be read', async () => {
-    expect((await judgeFiles(['in-toto/x', utf8('{')], ['dist/x', await signed(link, [alice])])).ok).toBe(true)
+    const good = await signed(link, [alice])
+    expect((await judgeFiles(['in-toto/x', utf8('{')], ['dist/x', good])).ok).toBe(true)
+    expect((await judgeFiles(['in-toto/x', good], ['dist/x', utf8('{')])).ok).toBe(true)
   })
 })
 
@@ -352,6 +407,22 @@ describe('Statements in files of their own', () => {
     expect(report).toMatchObject({ ok: true, steps: [{ links: [{ file: bundle, counted: true, format: 'dsse' }] }] })
     expect((await judgeFiles({ [`build.${short(alice)}.json`]: statement })).ok).toBe(true)
     expect(codesOf(await verdict({ layout: wire, links: [{ [bundle]: statement }] }))).toEqual(['E_MISSING_STEP'])
+  })
+
+  it('are one envelope in a file that is no bundle, however it is laid out', async () => {
+    const envelope = JSON.stringify(JSON.parse(text(statement)), null, 2)
+    expect((await judgeFiles({ [`build.${short(alice)}.json`]: utf8(envelope) })).ok).toBe(true)
+    expect(codesOf(await judgeFiles({ [bundle]: utf8(envelope) }))).toEqual(['E_MISSING_STEP'])
+  })
+
+  it('count as absent when they cannot be opened, and where a source has none', async () => {
+    const unreadable = { file: bundle, read: () => Promise.reject(new InTotoError({ code: 'E_IO', message: 'a FIFO' })) }
+    const source: LinkSource = { get: async () => [], list: async () => [], within: () => source }
+    const metadata = decodeMetadata(await signed(wire, [owner])) as Metadata<Layout>
+    for (const links of [source, { ...source, statements: async () => [unreadable] }]) {
+      const report = await judge(metadata, { keys: [owner.key], links, statements: true })
+      expect(codesOf(report)).toEqual(['E_MISSING_STEP'])
+    }
   })
 
   it('do not speak where a link does, and cannot replace a signature', async () => {

@@ -46,7 +46,10 @@ function missing(run: Run, { step, valid }: StepRun, counted: readonly Candidate
     code: 'E_MISSING_STEP',
     step: step.name,
     message: `${shown(step.name)}: ${found}, ${step.threshold} needed from ${from}`,
-    expected: { label: 'looked for', text: open.map((keyid) => linkFileName(step.name, keyid)).join(', ') || linkFileName(step.name, '') },
+    expected: {
+      label: 'looked for',
+      text: open.map((keyid) => linkFileName(step.name, keyid)).join(', ') || 'a link of another functionary',
+    },
     actual: { label: 'found', text: counted.map(({ file }) => file).join(', ') || 'nothing that counts' },
     ...(cause === undefined ? {} : { cause }),
     fix: carryOutText(step),
