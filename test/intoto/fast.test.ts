@@ -294,6 +294,38 @@ describe('mutations', () => {
     return out
   }
 
+  /** The text with each byte gone, another in its place, or one more in front of it. */
+  function* edits(text: string, others: string, more: string): Generator<Buffer> {
+    const bytes = Buffer.from(text)
+    for (let i = 0; i < bytes.length; i++) {
+      const [before, after] = [bytes.subarray(0, i), bytes.subarray(i + 1)]
+      yield Buffer.concat([before, after])
+      for (const other of others) yield Buffer.concat([before, Buffer.from(other, 'latin1'), after])
+      for (const other of more) yield Buffer.concat([before, Buffer.from(other, 'latin1'), bytes.subarray(i)])
+    }
+  }
+
+  it('of each byte of a small link', () => {
+    const small =
+      '{"_type":"link","byproducts":{},"command":[],"materials":{"a":{"sha256":"ab","sha512":"cd"},"b/c":{}},"name":"n","products":{"d":{}}}'
+    let fast = 0
+    for (const payload of edits(small, '"\\{},:x \xff', '"{, ')) {
+      if (both(envelope(payload))) fast++
+      both(Buffer.concat([utf8('{"signatures":[],"signed":'), payload, utf8('}')]))
+    }
+    expect(fast).toBeGreaterThan(50)
+  }, 200_000)
+
+  it('of each byte around what is signed', () => {
+    const link = '{"_type":"link","byproducts":{},"command":[],"materials":{},"name":"n","products":{}}'
+    for (const head of edits('{"signatures":[{"keyid":"ab","sig":"cd"}],"signed":', '"{},:[ ', '"x '))
+      both(Buffer.concat([head, utf8(`${link}}`)]))
+    const [start, end] = ['{"payload":"', '","payloadType":"application/vnd.in-toto+json","signatures":[]}']
+    for (const head of edits(start, '"{},:[ ', '"x ')) both(Buffer.concat([head, utf8(btoa(link) + end)]))
+    for (const tail of edits(btoa(link).slice(-4) + end, '"{},:[ =-', '"x ='))
+      both(Buffer.concat([utf8(start + btoa(link).slice(0, -4)), tail]))
+  }, 200_000)
+
   it('of a link, in its bytes', () => {
     let fast = 0
     for (let i = 0; i < 1500; i++) if (both(mutated(random.pick(texts)))) fast++
