@@ -89,7 +89,8 @@ export const publishCommand: CommandFile = {
       if (link !== undefined) putLink(link, folder, terminal)
       terminal.note(planText(plan, upload))
       await send(plan, upload)
-      const code = await compare(plan, { upload, patience, terminal: call.terminal })
+      const comparing = compare(plan, { upload, patience, terminal: call.terminal })
+      const code = await call.terminal.progress.during('looking at what the registry serves', comparing)
       for (const address of code === exitCodes.ok ? (store ?? []) : []) {
         await pushEvidence(address, {
           file: upload.path,
