@@ -317,7 +317,17 @@ describe('mistakes end the command before it listens', () => {
   })
 
   test('plain HTTP is served on loopback, and elsewhere only aloud', async () => {
-    const other = await serve(['-k', 'in-toto/owner.pub', '--host', '0.0.0.0', '--without-tls'])
+    const other = await serve([
+      '-k',
+      'in-toto/owner.pub',
+      '--host',
+      '0.0.0.0',
+      '--without-tls',
+      '--statements',
+      '--command-mismatch',
+      'warn',
+    ])
+    for (const flag of ['--statements', '--command-mismatch warn']) expect(other.log()).toContain(`[in-toto] ${flag}: `)
     expect(other.log()).toContain('--without-tls: plain HTTP on 0.0.0.0')
     const response = await fetch(`http://127.0.0.1:${other.port}/`, {
       method: 'POST',

@@ -292,6 +292,7 @@ describe('references', () => {
   it.each([
     'app',
     'team/app',
+    `team/app@${digest}`,
     `App@${digest}`,
     'registry.example/App',
     `registry.example/App@${digest}`,

@@ -240,7 +240,7 @@ function together([first, ...more]: readonly Report[]): Report {
 }
 
 /** What a verdict must say of itself: that it is milder than the default, or not of now. */
-function loosenedBy(flags: VerdictFlags): string[] {
+export function loosenedBy(flags: Pick<VerdictFlags, 'commandMismatch' | 'at' | 'statements' | 'limit'>): string[] {
   return [
     ...(flags.commandMismatch === 'warn' ? ['--command-mismatch warn: a step that ran another command is only warned about'] : []),
     ...(flags.at === undefined ? [] : [`--at ${flags.at}: judged as of that time, not of now`]),

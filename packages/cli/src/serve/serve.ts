@@ -9,6 +9,7 @@ import type { Call, CommandFile } from '../command.ts'
 import { exitCodes, failureLines } from '../failure.ts'
 import { registryOf } from '../tarball.ts'
 import { escape, type Terminal } from '../terminal.ts'
+import { loosenedBy } from '../verdict.ts'
 import { startServer } from './server.ts'
 import { isLoopback, readLayouts, readPlace, splitLimits, type ServeFlags } from './settings.ts'
 
@@ -22,8 +23,8 @@ export const serve: CommandFile = {
   examples: [
     ['intoto serve -k in-toto/owner.pub --tls-cert server.crt --tls-key server.key', 'on https://127.0.0.1:8443/'],
     [
-      "intoto serve -k owner.pub -l 'registry.example/team/*=team.layout' --store dir:/mnt/evidence --host 0.0.0.0 --tls-cert server.crt --tls-key server.key",
-      'evidence by digest',
+      "intoto serve -k owner.pub -l 'registry.example/team/*=team.layout' --store dir:/mnt/evidence",
+      'one team’s images; evidence by digest',
     ],
   ],
   declare,
@@ -40,6 +41,7 @@ export const serve: CommandFile = {
       registry: registries(flags.registry),
       log: (decision) => logDecision(decision, terminal, call.options['debug'] === true),
     })
+    for (const line of loosenedBy(flags)) terminal.note(`[in-toto] ${escape(line)}`)
     if (place.tls === undefined && !isLoopback(place.host))
       terminal.note(`[in-toto] --without-tls: plain HTTP on ${escape(place.host)}; whoever is on the way to it can change every answer`)
     const told = new Promise<NodeJS.Signals>((resolve) => {

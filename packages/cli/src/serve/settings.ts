@@ -15,7 +15,7 @@ import { limitsOf, namedOrBare, parametersOf } from '../words.ts'
 /** What the flags leave behind. */
 export interface ServeFlags {
   verificationKeys?: string[]
-  layout: string[]
+  layout?: string[]
   linkDir?: string[]
   store?: string[]
   imageStep?: string
@@ -50,7 +50,7 @@ export function splitLimits(words: readonly string[] | undefined): SplitLimits {
  */
 export async function readLayouts(flags: ServeFlags, limits: SplitLimits, terminal: Terminal): Promise<AdmissionLayout[]> {
   const keys = await readKeys(requireKeys(flags.verificationKeys, 'serve'))
-  const given = flags.layout.map(namedOrBare)
+  const given = (flags.layout ?? ['in-toto/root.layout']).map(namedOrBare)
   const bare = given.findIndex(({ name }) => name === undefined)
   if (bare >= 0 && bare < given.length - 1)
     throw misuse(
