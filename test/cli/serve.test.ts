@@ -201,6 +201,7 @@ describe('a network', () => {
     ['no JSON', '{', {}, 400],
     ['a member that stands twice', '{"image":"a","image":"b"}', {}, 400],
     ['no UTF-8', Buffer.from('{"image":"\xff"}', 'latin1'), {}, 400],
+    ['another type, of which nothing is read', Buffer.alloc(3_000_000, 0x20), { headers: { 'content-type': 'text/plain' } }, 415],
     ['another type', '{}', { headers: { 'content-type': 'text/plain' } }, 415],
     ['a path that is none', JSON.stringify({ image: bad }), { path: '//' }, 400],
   ])('%s', async (_, body, o, status) => {

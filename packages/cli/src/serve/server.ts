@@ -46,7 +46,7 @@ const grace = 10_000
 export async function startServer(o: ServerOptions): Promise<Listening> {
   let isEnding = false
   const listener = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
-    void answer({ incoming, outgoing, isEnding: () => isEnding, handle: o.handle })
+    answer({ incoming, outgoing, isEnding: () => isEnding, handle: o.handle }).catch(() => outgoing.destroy())
   }
   const server = o.tls === undefined ? createServer(patience, listener) : tlsServer(o.tls, listener)
   server.maxConnections = mostConnections
@@ -178,6 +178,7 @@ function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
 /** Lets a client that still sends come to its end, for a while. */
 function linger(incoming: IncomingMessage): void {
   if (incoming.complete) return
+  incoming.removeAllListeners('data')
   const timer = setTimeout(() => incoming.destroy(), lingering)
   incoming.on('close', () => clearTimeout(timer))
   incoming.on('end', () => clearTimeout(timer))
