@@ -52,7 +52,6 @@ export function start(args: readonly string[], o: CallOptions = {}): ReturnType<
   return spawn(process.execPath, [bin, ...args], { cwd: o.cwd, env: bareEnvironment(o.env), stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-/** Runs `intoto` and expects success. */
 /** What a started program printed, and how it ended. */
 export async function endOf(child: ReturnType<typeof spawn>): Promise<Ended> {
   let [out, err] = ['', '']
@@ -62,6 +61,7 @@ export async function endOf(child: ReturnType<typeof spawn>): Promise<Ended> {
   return { code, signal, out, err }
 }
 
+/** Runs `intoto` and expects success. */
 export function mustRun(args: readonly string[], o: CallOptions = {}): Ended {
   const ended = intoto(args, o)
   expect(ended.code, `intoto ${args.join(' ')}\n${ended.out}${ended.err}`).toBe(0)

@@ -1,14 +1,15 @@
 /** `intoto init`: the edit of each kind of configuration, and whole runs on projects that real bundlers build. */
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { decodeMetadata, formatRule, InTotoError, type Layout, parseRule } from 'intoto'
 import { describe, expect, test } from 'vitest'
 import { bundlers } from '../../packages/cli/src/init/bundler.ts'
 import { withPlugin } from '../../packages/cli/src/init/config.ts'
-import { withIgnored, withScripts } from '../../packages/cli/src/init/recipe.ts'
+import { recipeText, withIgnored, withScripts } from '../../packages/cli/src/init/recipe.ts'
 import { bareEnvironment, bin, type Ended, intoto, mustRun, temporaryFolder } from './command.ts'
+import { linkTools, writeFiles } from './tools.ts'
+import { hasTerminal, typed } from './typing.ts'
 
 const named = (name: string) => bundlers.find((bundler) => bundler.name === name)!
 
@@ -122,6 +123,14 @@ describe('what is written beside it', () => {
     expect(withScripts(hidden, { ...recipe, isPublished: false }).text).toBe(hidden.manifestText)
   })
 
+  test.each(['npm', 'pnpm', 'yarn', 'bun'] as const)('recipes: what a runner lacks is installed first (%s)', (client) => {
+    const [github, gitlab] = [recipeText('github', { ...recipe, client }), recipeText('gitlab', { ...recipe, client })]
+    const needs = { npm: [/npm ci/], pnpm: [/corepack/], yarn: [/corepack/], bun: [/setup-bun/, /npm i -g bun/] }[client]
+    expect(github).toMatch(needs[0] as RegExp)
+    expect(gitlab).toMatch(needs.at(-1) as RegExp)
+    for (const text of [github, gitlab]) expect(text).toContain(`- ${text === github ? 'run: ' : ''}${client} run build\n`)
+  })
+
   test('ignored links, once', () => {
     expect(withIgnored(undefined, 'out')).toBe('node_modules/\nout/\nin-toto/*.link\n')
     expect(withIgnored('dist', 'dist')).toBe('dist\nin-toto/*.link\n')
@@ -131,7 +140,6 @@ describe('what is written beside it', () => {
 })
 
 const folder = temporaryFolder()
-const repository = fileURLToPath(new URL('../../', import.meta.url))
 let made = 0
 
 const app: Record<string, string> = {
@@ -154,16 +162,8 @@ function projectOf(
 ): { root: string; run: (...words: string[]) => Ended; env: NodeJS.ProcessEnv; key: string } {
   const place = join(folder, `${++made}`)
   const root = join(place, 'project')
-  mkdirSync(join(root, 'node_modules/.bin'), { recursive: true })
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, name)), { recursive: true })
-    writeFileSync(join(root, name), text)
-  }
-  symlinkSync(repository, join(root, 'node_modules/unplugin-in-toto'))
-  for (const [name, bin] of Object.entries({ ...tools, intoto: '' })) {
-    if (bin !== '') symlinkSync(join(repository, 'node_modules', name), join(root, 'node_modules', name))
-    symlinkSync(bin === '' ? join(repository, 'bin/intoto.js') : `../${name}/${bin}`, join(root, 'node_modules/.bin', name))
-  }
+  writeFiles(root, files)
+  linkTools(root, tools)
   const env = { HOME: join(place, 'home'), XDG_CONFIG_HOME: join(place, 'home/.config') }
   // Not by `intoto` of command.ts, which forbids what the bundler and npm print on their own.
   const run = (...words: string[]): Ended => {
@@ -264,6 +264,70 @@ describe('init of an application', () => {
   })
 })
 
+describe.skipIf(!hasTerminal)('init at a terminal', () => {
+  const words = [process.execPath, bin, 'init']
+  const toAgree = /Make these changes, build once/
+
+  test('asks for what is open, after it has shown every change; no changes nothing, yes does it all; then nothing is asked', async () => {
+    const { root, env, key } = projectOf(app, { vite: 'bin/vite.js' })
+    const at = { cwd: root, env }
+    const before = filesOf(root)
+    const no = await typed(
+      words,
+      [
+        [/recipe for builds in CI/, '\r'],
+        [toAgree, '\u001b[C\r'],
+      ],
+      at,
+    )
+    expect([no.code, no.text]).toEqual([1, expect.stringContaining('nothing was changed')])
+    expect(no.text.indexOf('vite.config.js (new)')).toBeLessThan(no.text.search(toAgree))
+    expect(no.text).toContain("+ import inToto from 'unplugin-in-toto/vite'")
+    expect([filesOf(root), existsSync(key)]).toEqual([before, false])
+
+    const yes = await typed(
+      words,
+      [
+        [/recipe for builds in CI/, '\u001b[A\u001b[A\r'],
+        [toAgree, '\r'],
+      ],
+      at,
+    )
+    expect([yes.code, yes.text]).toEqual([0, expect.stringContaining('Verified.')])
+    expect(filesOf(root)).toHaveProperty(['.github/workflows/in-toto.yml'])
+    const again = await typed(words, [], at)
+    expect([again.code, again.text.trim()]).toEqual([0, 'everything is there already: nothing was changed'])
+  })
+
+  test('flags answer; a member of a workspace is not asked for a recipe that it does not get', async () => {
+    const { root, env } = projectOf(app, { vite: 'bin/vite.js' })
+    writeFileSync(join(root, '../package.json'), '{ "private": true, "workspaces": ["*"] }')
+    const shown = await typed([...words, '--no-build'], [[toAgree, '\r']], { cwd: root, env })
+    expect([shown.code, shown.text]).toEqual([0, expect.stringContaining('member of a workspace')])
+    expect(shown.text).not.toContain('recipe for builds in CI?')
+    expect(filesOf(root)).toHaveProperty(['vite.config.js'])
+  })
+
+  test.each<[string, [RegExp, string][]]>([
+    ['at the first question', [[/recipe for builds in CI/, '\u0003']]],
+    [
+      'while it builds',
+      [
+        [/recipe for builds in CI/, '\r'],
+        [toAgree, '\r'],
+        [/the build has begun/, '\u0003'],
+      ],
+    ],
+  ])('Ctrl-C %s: everything is as it was, exit code 130', async (_what, keys) => {
+    const slow = `export default { plugins: [{ name: 'slow', buildStart: () => (console.log('the build has begun'), new Promise((done) => setTimeout(done, 60_000))) }] }\n`
+    const { root, env, key } = projectOf({ ...app, 'vite.config.js': slow }, { vite: 'bin/vite.js' })
+    const before = filesOf(root)
+    const { code, text } = await typed(words, keys, { cwd: root, env })
+    expect(code, text).toBe(130)
+    expect([filesOf(root), existsSync(join(key, 'app.pem'))]).toEqual([before, false])
+  })
+})
+
 describe('init of a library', () => {
   const { root, run, env } = projectOf(lib, { rollup: 'dist/bin/rollup' })
 
@@ -317,6 +381,15 @@ describe('init that fails', () => {
       (root) => writeFileSync(join(root, 'package.json'), (app['package.json'] as string).replace('"build"', '"make"')),
       /no script/,
     ],
+    [
+      'since the layout that is there is another owner’s',
+      (root) => {
+        mustRun(['keygen', '-o', '../other'], { cwd: root })
+        const trust = ['--functionary', '../other.pub', '--sign-with', '../other']
+        mustRun(['layout', 'new', '--step', 'build=vite build', ...trust, '-o', 'in-toto/root.layout'], { cwd: root })
+      },
+      /E_CONFIG .*\n.*--force learns in-toto\/root\.layout anew/,
+    ],
   ])('%s: everything is as it was', (_what, change, said) => {
     const { root, run, key } = projectOf(app, { vite: 'bin/vite.js' })
     change(root)
@@ -326,7 +399,7 @@ describe('init that fails', () => {
     expect(err).toMatch(said)
     expect(err).toContain('all files are as they were')
     expect(filesOf(root)).toEqual(before)
-    expect(existsSync(join(root, 'in-toto'))).toBe(false)
+    expect(existsSync(join(root, 'in-toto'))).toBe('in-toto/root.layout' in before)
     expect(existsSync(join(key, 'app.pem'))).toBe(false)
   })
 

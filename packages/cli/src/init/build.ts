@@ -4,7 +4,7 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { InTotoError, linkFileName } from 'intoto'
 import type { ClientName } from 'intoto-npm'
-import { misuse } from '../failure.ts'
+import { exitCodes, misuse } from '../failure.ts'
 import type { Project } from './detect.ts'
 import type { OwnerKey } from './key.ts'
 
@@ -26,7 +26,7 @@ export function build({ project, start, client, key }: Building, script: string)
     throw misuse(`init: package.json has no script "${script}"`, '--script NAME, or --no-build')
   const [program = client, ...words] = start
   const began = Date.now() - 1000 // clocks of file systems are coarse
-  const { status, error } = spawnSync(program, [...words, 'run', script], {
+  const { status, signal, error } = spawnSync(program, [...words, 'run', script], {
     env: {
       ...process.env,
       INTOTO_REQUIRED: '1',
@@ -35,10 +35,11 @@ export function build({ project, start, client, key }: Building, script: string)
     stdio: ['ignore', 2, 2],
     shell: process.platform === 'win32',
   })
+  if (signal === 'SIGINT' || status === exitCodes.interrupted) process.exit(exitCodes.interrupted) // what was written is taken back there
   if (error !== undefined || status !== 0)
     throw new InTotoError({
       code: 'E_CONFIG',
-      message: `init: "${client} run ${script}" ended with ${error?.message ?? `exit code ${status}`}`,
+      message: `init: "${client} run ${script}" ended with ${error?.message ?? signal ?? `exit code ${status}`}`,
       fix: 'see what it said above',
     })
   const folder = folderOf(linkFileName('build', key.keyid), '.', 5, began)

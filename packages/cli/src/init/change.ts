@@ -93,9 +93,11 @@ export class Journal {
     this.undo.push(() => (before === undefined ? rmSync(path, { force: true }) : writeFileAtomic(path, before)))
   }
 
-  /** Everything as it was, the last change first. */
-  takeBack(): void {
-    for (const step of this.undo.splice(0).reverse()) step()
+  /** Everything as it was, the last change first; false where nothing had been written. */
+  takeBack(): boolean {
+    const steps = this.undo.splice(0).reverse()
+    for (const step of steps) step()
+    return steps.length > 0
   }
 }
 

@@ -80,14 +80,16 @@ export const init: CommandFile = {
     const project = detectProject()
     const plan = await planOf(project, await answered(project, flags))
     const journal = new Journal()
-    const leave = (): void => journal.takeBack()
+    const leave = (): void => {
+      if (journal.takeBack()) call.terminal.note('[in-toto] init did not come to its end: all files are as they were')
+    }
     process.once('exit', leave)
     try {
       const code = await carryOut(plan, { flags, terminal: call.terminal, journal })
       process.off('exit', leave)
       return code
     } catch (error) {
-      call.terminal.note('[in-toto] init did not come to its end: all files are as they were')
+      leave()
       throw error
     }
   },
@@ -105,11 +107,12 @@ interface Plan extends Recipe, Building {
   readonly forge: Forge | undefined
 }
 
-/** The flags, and where somebody is there to ask and a choice is open, the answers. */
+/** The flags, and where somebody is there to ask and a choice is open, the answers: a member of a workspace gets no recipe, and one that is set up has had it. */
 async function answered(project: Project, flags: Flags): Promise<Flags> {
-  if (flags.yes || flags.dryRun || !isAttended()) return flags
+  const isOpen = flags.ci === undefined && project.workspace === undefined && (flags.force || !existsSync(usualLayout))
+  if (!isOpen || flags.yes || flags.dryRun || !isAttended()) return flags
   const forges = ['github', 'gitlab', 'none'] as const
-  const ci = flags.ci ?? (await (await import('./questions.ts')).choose('A recipe for builds in CI?', forges, project.forge ?? 'none'))
+  const ci = await (await import('./questions.ts')).choose('A recipe for builds in CI?', forges, project.forge ?? 'none')
   return { ...flags, ci }
 }
 
@@ -256,7 +259,11 @@ async function learned(plan: Plan, o: Doing & { hasLayout: boolean }): Promise<n
   const words = [plan.dist, '-k', plan.owner, ...through]
   const code = await call('verify', (await import('../verify.ts')).verifyCommand, words, terminal)
   if (code !== exitCodes.ok)
-    throw new InTotoError({ code: 'E_CONFIG', message: 'init: the build was not verified', fix: 'see what it said above' })
+    throw new InTotoError({
+      code: 'E_CONFIG',
+      message: 'init: the build was not verified',
+      fix: o.hasLayout ? `see what it said above; --force learns ${usualLayout} anew from this build` : 'see what it said above',
+    })
   for (const line of nextWords(plan, words)) terminal.note(line)
   return code
 }

@@ -99,7 +99,7 @@ export function recipeText(forge: Forge, { client, dist, owner }: Recipe): strin
 in-toto:
   image: node:24
   script:
-    - ${installing(client)}
+${client === 'bun' ? '    - npm i -g bun\n' : ''}    - ${installing(client)}
     - ${build}
     - if [ -n "$INTOTO_KEY" ]; then ${verify}; fi
   artifacts:
@@ -123,7 +123,7 @@ jobs:
       - uses: actions/setup-node@v4
         with:
           node-version: 24
-      - run: ${installing(client)}
+${client === 'bun' ? '      - uses: oven-sh/setup-bun@v2\n' : ''}      - run: ${installing(client)}
       - run: ${build}
       - if: env.INTOTO_KEY != ''
         run: ${verify}
