@@ -27,12 +27,23 @@ const fence = /^```([\w-]*)([^\n]*)\n([\s\S]*?)^```$/gm
 
 export function readDocument(name: string): Document {
   const text = readFileSync(`${root}${name}`, 'utf8')
-  const blocks = Array.from(text.matchAll(fence), ([, language = '', marks = '', lines = '']) => ({
+  const blocks = blocksOf(text)
+  return { name, text, blocks, prose: text.replaceAll(fence, '').replaceAll(/<!--[\s\S]*?-->/g, '') }
+}
+
+/** What stands below a heading of the second degree, up to the next. */
+export function section({ name, text }: Document, heading: string): Block[] {
+  const [, part] = new RegExp(`^## ${heading}$([\\s\\S]*?)(?=^## |(?![\\s\\S]))`, 'm').exec(text) ?? []
+  if (part === undefined) throw new Error(`${name} has no heading "${heading}"`)
+  return blocksOf(part)
+}
+
+function blocksOf(text: string): Block[] {
+  return Array.from(text.matchAll(fence), ([, language = '', marks = '', lines = '']) => ({
     language,
     marks: marks.split(' ').filter((mark) => mark !== ''),
     text: lines,
   }))
-  return { name, text, blocks, prose: text.replaceAll(fence, '').replaceAll(/<!--[\s\S]*?-->/g, '') }
 }
 
 function namesBelow(folder: string): string[] {
@@ -76,10 +87,12 @@ export function targets(document: Document): string[] {
   return Array.from(prose.matchAll(/\]\(\s*<?([^)\s>]+)>?\s*(?:"[^"]*")?\)/g), ([, target = '']) => target)
 }
 
-/** Words of one line of shell, up to its comment, by command: `a && B=1 c "d e"` are two commands. */
+/** Words of one line of shell, up to its comment, by command: `a && B=1 c "d e"` are two commands, and so is `(a && B=1 c "d e")`. */
 export function commandsOf(line: string): string[][] {
   const commands: string[][] = [[]]
-  for (const [, mark, single, double, plain] of line.matchAll(/(&&|\|\||[;|])|'([^']*)'|"([^"]*)"|((?:[^\s'";|&]|&(?!&))+)/g)) {
+  for (const [, mark, single, double, plain] of line
+    .replace(/^\((.*)\)$/, '$1')
+    .matchAll(/(&&|\|\||[;|])|'([^']*)'|"([^"]*)"|((?:[^\s'";|&]|&(?!&))+)/g)) {
     if (mark !== undefined) commands.push([])
     else if (plain?.startsWith('#') === true) break
     else commands.at(-1)?.push(single ?? double ?? plain ?? '')
