@@ -17,8 +17,10 @@ beforeAll(() => {
 function layout(args: readonly string[]): Layout {
   const file = `${++made}.layout`
   mustRun(['layout', 'new', '-o', file, ...args], call)
-  return decodeMetadata(readFileSync(join(folder, file))).payload as Layout
+  return layoutIn(file)
 }
+
+const layoutIn = (file: string): Layout => decodeMetadata(readFileSync(join(folder, file))).payload as Layout
 
 const everyone = ['--functionary', 'alice.pub']
 const names = (l: Layout): string[] => l.steps.map((step) => step.name)
@@ -125,7 +127,7 @@ describe('layout new', () => {
   test('--force replaces', () => {
     mustRun(['layout', 'new', '--step', 'a', ...everyone, '-o', 'twice.layout'], call)
     mustRun(['layout', 'new', '--step', 'b', ...everyone, '-o', 'twice.layout', '--force'], call)
-    expect(names(decodeMetadata(readFileSync(join(folder, 'twice.layout'))).payload as Layout)).toEqual(['b'])
+    expect(names(layoutIn('twice.layout'))).toEqual(['b'])
   })
 })
 
@@ -149,13 +151,36 @@ describe('layout renew', () => {
       ],
       call,
     )
-    const renewed = decodeMetadata(readFileSync(join(folder, 'new.layout'))).payload as Layout
+    const renewed = layoutIn('new.layout')
     expect(renewed.steps.map((step) => step.pubkeys.length)).toEqual([1, 2])
     expect(Object.keys(renewed.keys)).toHaveLength(2)
     expect(Date.parse(renewed.expires)).toBeGreaterThan(Date.now() + 89 * 86_400_000)
     mustRun(['sign', '-f', 'new.layout', '-k', 'owner.pub', '--verify'], call)
     const other = mustRun(['layout', 'renew', 'new.layout', '--expires', '2099-01-01', '--sign-with', 'bob'], call)
     expect(other.err).toContain('2 earlier signatures are gone')
+  })
+
+  test('rules that name the link of a step by who signed it name that of the new functionary too, once', () => {
+    const idOf = (file: string): string => /\.([0-9a-f]{8})\.link/.exec(mustRun(['key', 'show', file], call).out)?.[1] ?? ''
+    const preset = ['layout', 'new', '--preset', 'npm', '--tarball', 'lib-*.tgz', ...everyone, '--sign-with', 'owner']
+    mustRun([...preset, '-o', 'one.layout'], call)
+    const links = (file: string): string[] =>
+      [...layoutIn(file).steps, ...layoutIn(file).inspect].map(({ name, expected_materials, expected_products }) => {
+        const rules = [...expected_materials, ...expected_products].filter(([kind]) => kind === 'ALLOW')
+        return `${name}: ${rules.map(([, pattern = '']) => /[^/]+\.link$/.exec(pattern)?.[0]).filter((link) => link !== undefined).length}`
+      })
+    const before = links('one.layout')
+    expect(before.filter((line) => line.endsWith(': 1')).length).toBeGreaterThan(2)
+    const words = ['build=bob.pub', 'build=bob.pub', 'test=bob.pub']
+    mustRun(['layout', 'renew', 'one.layout', '--add-functionary', ...words, '--sign-with', 'owner', '-o', 'two.layout'], call)
+    expect(links('two.layout')).toEqual(before.map((line) => line.replace(/1$/, '2')))
+    const diff = mustRun(['layout', 'diff', 'one.layout', '--add-functionary', 'build=bob.pub'], call)
+    expect(diff.out).toMatch(/\+.*ALLOW dist\/build\.[0-9a-f]{8}\.link/)
+
+    mustRun(['key', 'rotate', 'bob.pub', '-o', 'bob2', '-l', 'two.layout', '--sign-with', 'owner'], call)
+    expect(links('two.layout')).toEqual(before.map((line) => line.replace(/1$/, '2')))
+    expect(JSON.stringify(layoutIn('two.layout'))).not.toContain(idOf('bob.pub'))
+    expect(JSON.stringify(layoutIn('two.layout').steps)).toContain(`.${idOf('bob2.pub')}.link`)
   })
 
   test.each([

@@ -14,7 +14,7 @@ import { problemLines as markdownLines } from './formats/markdown.ts'
 import { count, inOrder, tally } from './formats/phrase.ts'
 import { problemLines } from './formats/text.ts'
 import { foldersOfRun, readRun, usualFolders } from './observe.ts'
-import { withFunctionaries } from './renew.ts'
+import { withFunctionaries } from './functionary.ts'
 import { type Colors, createColors, escape } from './terminal.ts'
 import { type NamedKey, readKeys, readLayout } from './trust.ts'
 

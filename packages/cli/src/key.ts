@@ -3,22 +3,11 @@
  * shown as its public half; nothing secret is printed.
  */
 import { existsSync } from 'node:fs'
-import {
-  emptyRecord,
-  encodeMetadata,
-  fromUtf8,
-  type JsonValue,
-  type Key,
-  keyidFor,
-  keyids,
-  type Layout,
-  sameKey,
-  sign,
-  toLayoutKey,
-} from 'intoto'
+import { encodeMetadata, fromUtf8, type Key, keyidFor, keyids, sameKey, sign } from 'intoto'
 import { loadKey, loadSigner, readMetadataFile, writeFileAtomic } from 'intoto/node'
 import type { Call, CommandFile } from './command.ts'
 import { exitCodes, misuse } from './failure.ts'
+import { withKey } from './functionary.ts'
 import { writeKeyPair } from './keygen.ts'
 import { idsOf, loadSigners } from './sign.ts'
 import { passwordOf } from './signing.ts'
@@ -120,17 +109,4 @@ function typeOf(key: Key): NonNullable<RotateFlags['type']> {
   if (key.keytype === 'rsa') return 'rsa'
   if (key.keytype === 'ed25519') return 'ed25519'
   return key.scheme.endsWith('nistp384') ? 'ecdsa-p384' : key.scheme.endsWith('nistp521') ? 'ecdsa-p521' : 'ecdsa'
-}
-
-/** A layout in which one key stands wherever another did. Objects of metadata have no prototype, and keep having none. */
-function withKey(layout: Layout, old: Key, next: Key): Layout {
-  const replaced = Object.keys(layout.keys).filter((id) => sameKey(layout.keys[id] as Key, old))
-  const keys = emptyRecord<JsonValue>()
-  for (const id of Object.keys(layout.keys)) if (!replaced.includes(id)) keys[id] = layout.keys[id] as unknown as JsonValue
-  keys[next.keyid] = toLayoutKey(next)
-  const steps = layout.steps.map((step) => {
-    const pubkeys = step.pubkeys.map((id) => (replaced.includes(id) ? next.keyid : id))
-    return Object.assign(Object.create(null), step, { pubkeys: [...new Set(pubkeys)] }) as typeof step
-  })
-  return Object.assign(Object.create(null), layout, { keys, steps }) as Layout
 }

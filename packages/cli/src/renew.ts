@@ -2,14 +2,15 @@
  * `intoto layout renew`: the same layout with a later expiry, or with one more functionary, signed again. Whoever signed before must sign again:
  * a changed layout has no signatures but those that are given here.
  */
-import { emptyRecord, encodeMetadata, type JsonValue, type Layout, sameKey, sign, toLayoutKey } from 'intoto'
-import { loadKey, writeFileAtomic } from 'intoto/node'
+import { encodeMetadata, type Layout, sign } from 'intoto'
+import { writeFileAtomic } from 'intoto/node'
 import type { Call, CommandFile } from './command.ts'
 import { exitCodes, misuse } from './failure.ts'
+import { withFunctionaries } from './functionary.ts'
 import { idsOf, loadSigners } from './sign.ts'
 import { escape } from './terminal.ts'
 import { readLayout } from './trust.ts'
-import { expiryOf, namedOrBare } from './words.ts'
+import { expiryOf } from './words.ts'
 
 interface Flags {
   days?: string
@@ -64,26 +65,4 @@ export const renew: CommandFile = {
     )
     return exitCodes.ok
   },
-}
-
-/** The layout with more keys; one that is listed already keeps its id. */
-export async function withFunctionaries(layout: Layout, words: readonly string[]): Promise<Layout> {
-  const keys = Object.assign(emptyRecord<JsonValue>(), layout.keys) as unknown as Layout['keys']
-  let { steps } = layout
-  for (const word of words) {
-    const { name, value } = namedOrBare(word)
-    if (name === undefined || !steps.some((step) => step.name === name)) {
-      throw misuse(`--add-functionary expects STEP=PUB, found "${word}"`, `steps: ${steps.map((step) => step.name).join(', ')}`)
-    }
-    const key = await loadKey(value)
-    const id = Object.keys(keys).find((known) => sameKey(keys[known] as Layout['keys'][string], key)) ?? key.keyid
-    if (!Object.hasOwn(keys, id)) keys[id] = toLayoutKey(key) as unknown as Layout['keys'][string]
-    steps = steps.map(
-      (step) =>
-        (step.name === name
-          ? Object.assign(Object.create(null), step, { pubkeys: [...new Set([...step.pubkeys, id])] })
-          : step) as typeof step,
-    )
-  }
-  return Object.assign(Object.create(null), layout, { keys, steps }) as Layout
 }

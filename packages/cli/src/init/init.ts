@@ -285,7 +285,8 @@ async function call(name: string, file: CommandFile, words: readonly string[], t
   return file.run({ ...parsed, terminal })
 }
 
-function nextWords({ client, owner, forge, isPublished: published }: Plan, verify: readonly string[]): string[] {
+function nextWords({ client, owner, forge, key, isPublished: published }: Plan, verify: readonly string[]): string[] {
+  const ci = ['build', ...(published ? ['package'] : [])].map((step) => `${step}=../ci.pub`).join(' ')
   return [
     '',
     `from now on    ${client} run build, then: npx intoto verify ${verify.join(' ')}`,
@@ -294,7 +295,7 @@ function nextWords({ client, owner, forge, isPublished: published }: Plan, verif
       ? []
       : [
           'for CI         npx intoto keygen -o ../ci, its text into the secret INTOTO_KEY, and:',
-          '               npx intoto layout renew --add-functionary build=../ci.pub --sign-with KEY',
+          `               npx intoto layout renew --add-functionary ${ci} --sign-with ${escape(key.ref)}`,
         ]),
     'commit         in-toto/ and what was changed; the private key stays where it is',
   ]
