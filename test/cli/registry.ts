@@ -1,6 +1,9 @@
 /** A registry of packages on loopback that does what clients ask of one, and, where told to, what it must not: for the tests of publishing. */
+import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { basename } from 'node:path'
+import { readTarball } from 'intoto-npm'
 import { afterAll } from 'vitest'
 
 type Packument = { versions: { [version: string]: { [member: string]: unknown } }; _attachments?: { [file: string]: { data: string } } }
@@ -16,10 +19,17 @@ export interface Registry {
   tamper: ((upload: Packument) => void) | undefined
   /** How often an uploaded package is not there yet. */
   late: number
+  readonly others: Others | undefined
+}
+
+/** Packages of another registry: clients are sent there for what nobody has uploaded, but for these names. */
+export interface Others {
+  readonly upstream: string
+  readonly but: readonly string[]
 }
 
 /** Starts one; it ends with the test file. */
-export async function startRegistry(): Promise<Registry> {
+export async function startRegistry(others?: Others): Promise<Registry> {
   const server = createServer((request, response) => void answer(request, response, registry))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -30,6 +40,7 @@ export async function startRegistry(): Promise<Registry> {
     tarballs: new Map(),
     tamper: undefined,
     late: 0,
+    others,
   }
   afterAll(() => void server.close())
   return registry
@@ -40,11 +51,31 @@ export function settings({ url, token }: Registry): string {
   return `registry=${url}\n${url.replace('http:', '')}:_authToken=${token}\nupdate-notifier=false\naudit=false\n`
 }
 
+/** As if these tarballs had been uploaded. */
+export async function offer(registry: Registry, files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    const bytes = readFileSync(file)
+    const { files: packed, integrity, top } = await readTarball(bytes)
+    const text = packed.find(({ name }) => name === `${top}/package.json`)?.bytes
+    const manifest = JSON.parse(Buffer.from(text ?? []).toString('utf8')) as { name: string; version: string }
+    const tarball = basename(file)
+    const dist = { integrity, tarball: `${registry.url}${manifest.name}/-/${tarball}` }
+    const latest = { name: manifest.name, 'dist-tags': { latest: manifest.version } }
+    registry.tarballs.set(tarball, bytes)
+    registry.packages.set(manifest.name, { ...latest, versions: { [manifest.version]: { ...manifest, dist } } })
+  }
+}
+
 async function answer(request: IncomingMessage, response: ServerResponse, registry: Registry): Promise<void> {
   const path = decodeURIComponent(new URL(request.url ?? '/', registry.url).pathname).slice(1)
   const send = (status: number, body: Buffer | object): void => {
     response.writeHead(status, { 'content-type': Buffer.isBuffer(body) ? 'application/octet-stream' : 'application/json' })
     response.end(Buffer.isBuffer(body) ? body : JSON.stringify(body))
+  }
+  const elsewhere = (): void => {
+    const { others } = registry
+    if (others === undefined || others.but.includes(path)) return send(404, { error: 'not found' })
+    response.writeHead(307, { location: new URL((request.url ?? '/').slice(1), others.upstream).href }).end()
   }
   if (request.headers.authorization !== `Bearer ${registry.token}`) return send(401, { error: 'who are you?' })
   if (request.method === 'PUT') {
@@ -60,9 +91,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, regist
   const tarball = /\/-\/(.+)$/.exec(path)?.[1]
   if (tarball !== undefined) {
     const bytes = registry.tarballs.get(tarball)
-    return bytes === undefined ? send(404, {}) : send(200, bytes)
+    return bytes === undefined ? elsewhere() : send(200, bytes)
   }
   const packument = registry.packages.get(path)
-  if (packument === undefined || registry.late-- > 0) return send(404, { error: 'not found' })
+  if (packument === undefined) return elsewhere()
+  if (registry.late-- > 0) return send(404, { error: 'not found' })
   send(200, packument)
 }

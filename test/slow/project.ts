@@ -5,10 +5,12 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect } from 'vitest'
 import { bareEnvironment } from '../cli/command.ts'
+
+export { writeFiles as write } from '../cli/tools.ts'
 
 /** Where the projects of one test file lie; it is removed when the file ends. */
 export const folder: string = mkdtempSync(join(tmpdir(), 'intoto-slow-'))
@@ -29,7 +31,7 @@ export const env: NodeJS.ProcessEnv = bareEnvironment({
 })
 /** Our packages, as `npm publish` would upload them. */
 export const tarballs: readonly string[] = pack()
-afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }), 120_000)
+afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }), 600_000)
 
 /** How a program ended, and all that it printed. */
 export interface Ended {
@@ -71,11 +73,4 @@ export function install(at: string, names: readonly string[]): boolean {
   if (code !== 0 && process.env['CI_PEERS'] === '1') throw new Error(text)
   if (code !== 0) console.warn(`skipped: ${names.join(', ')} can not be installed here`)
   return code === 0
-}
-
-export function write(root: string, files: Readonly<Record<string, string>>): void {
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, name)), { recursive: true })
-    writeFileSync(join(root, name), text)
-  }
 }

@@ -18,6 +18,7 @@ export default defineConfig({
       'test/slow/journeys.slow.ts',
       'test/slow/kills.slow.ts',
       'test/slow/mutants.slow.ts',
+      'test/slow/readme.slow.ts',
       'test/slow/scale.slow.ts',
     ],
     env: { CI_SHARE: '1' },

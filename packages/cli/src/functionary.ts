@@ -75,5 +75,5 @@ function changed<T extends object>(one: T, members: Partial<T>): T {
 }
 
 function copyOf(keys: Layout['keys']): Layout['keys'] {
-  return Object.assign(emptyRecord<JsonValue>(), keys) as unknown as Layout['keys']
+  return Object.assign(emptyRecord<JsonValue>(), keys)
 }
