@@ -22,6 +22,7 @@ export default function inToto(options: Options = {}): JsPlugin {
     priority: -1_000_000,
     configResolved(resolvedConfig) {
       config = resolvedConfig
+      if (!resolved.disable) distrustCache(config)
     },
     buildStart: {
       // What is thrown outside a promise would crash Farm's core.
@@ -46,6 +47,11 @@ export default function inToto(options: Options = {}): JsPlugin {
       },
     },
   }
+}
+
+/** The persistent cache takes packages of one version for the same and would use old bytes; it has no setting against that. */
+function distrustCache({ compilation }: ResolvedUserConfig): void {
+  if (compilation !== undefined && compilation.mode !== 'development') compilation.persistentCache = false
 }
 
 function begin(config: ResolvedUserConfig, options: ReturnType<typeof resolveOptions>): Run | undefined {
