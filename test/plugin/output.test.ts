@@ -36,7 +36,6 @@ const late = {
   same: {
     hooks: `closeBundle() { const root = process.cwd(); setTimeout(() => fs.writeFileSync(root + '/dist/main.js', fs.readFileSync(root + '/dist/main.js')), 50) }`,
   },
-  planted: { before: `fs.mkdirSync('dist/deep', { recursive: true }); fs.writeFileSync('dist/deep/planted.js', 'EVIL')` },
   emptied: {
     options: `products: { exclude: '**/*.map' }`,
     hooks: `generateBundle() { this.emitFile({ type: 'asset', fileName: 'x.map', source: '{}' }) }`,
@@ -77,14 +76,24 @@ describe.each(engines)('what is in the output folder when the process ends, by %
 describe('a file that somebody put into the output folder', () => {
   const planted = (project: Project): void => project.write('dist/deep/planted.js', 'EVIL')
 
-  it('is no product of a bundler that does not empty the folder', async () => {
-    const project = smallProject('planted', 'rollup')
+  it.each(engines)('is no product of %s, where it does not empty the folder', async (bundler) => {
+    const project = smallProject(`planted-${bundler}`, bundler)
     planted(project)
-    const ended = await project.script(librarySource('rollup'))
+    const ended = await project.script(librarySource(bundler).replace('build: { lib', 'build: { emptyOutDir: false, lib'))
     expect(ended.code, ended.text).toBe(0)
     expect(ended.text).toContain('dist/deep/planted.js: in the output folder, but not made by this build')
-    expect(Object.keys((await project.link()).products)).toEqual(['dist/main.js'])
+    const { products } = await project.link()
+    expect(Object.keys(products).map((name) => name.replace('.mjs', '.js'))).toEqual(['dist/main.js'])
     expect(project.read('dist/deep/planted.js')).toBe('EVIL')
+  })
+
+  it.each(vites)('is gone after %s emptied the folder, and in no link', async (bundler) => {
+    const project = smallProject(`emptied-${bundler}`, bundler)
+    planted(project)
+    const ended = await project.script(librarySource(bundler))
+    expect(ended.code, ended.text).toBe(0)
+    expect(project.files('dist')).toEqual(expect.not.arrayContaining(['dist/deep/planted.js']))
+    expect(Object.keys((await project.link()).products)).toHaveLength(1)
   })
 
   it('fails the build on request', async () => {

@@ -32,9 +32,9 @@ afterAll(() => rmSync(place, { recursive: true, force: true }))
 
 /** Vite as the root package installs it, by alias. */
 export const vites = ['vite', 'vite7', 'vite6', 'vite5'] as const
-/** Bundlers of which one test each suffices: both engines, the oldest Vite, plain Rollup. */
-export const engines = ['vite', 'vite5', 'rollup'] as const
-export type Bundler = (typeof vites)[number] | 'rollup'
+/** All that have Rollup's hooks and run a plugin of these tests as it is. */
+export const engines = [...vites, 'rollup'] as const
+export type Bundler = (typeof engines)[number]
 /** All others: names of packages, but for the second Rspack, which the root package installs by alias. */
 export const others = ['rolldown', 'webpack', 'rspack', 'rspack1', 'rsbuild', 'esbuild', 'farm', 'bun'] as const
 export type Other = (typeof others)[number]
