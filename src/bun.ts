@@ -65,7 +65,7 @@ function begin({ entrypoints, outdir, format, tsconfig }: BunBuild['config'], op
     folder,
     label: JSON.stringify(['bun', entrypoints, outdir, format]),
     watch: false,
-    configuresAll: true,
+    configured: 'packages',
     log: {
       info: (line) => void process.stderr.write(`[in-toto] ${line}\n`),
       warn: (line) => void process.stderr.write(`[in-toto] ${line}\n`),

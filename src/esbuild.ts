@@ -58,7 +58,7 @@ function begin({
     label: JSON.stringify(['esbuild', entryPoints, outdir, outfile, outbase, format, stdin?.sourcefile]),
     watch,
     preserveSymlinks: preserveSymlinks === true,
-    configuresAll: true,
+    configured: 'sources',
     log: {
       info: (line) => void process.stderr.write(`[in-toto] ${line}\n`),
       warn: (line) => void process.stderr.write(`[in-toto] ${line}\n`),

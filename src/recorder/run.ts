@@ -19,7 +19,7 @@ import type { Log } from './log.ts'
 import { isWithin, RealPaths, usedPath, type RealFile } from './place.ts'
 import { composedStyles, referredAssets, type Resolve } from './reference.ts'
 import type { Frame, RunRecord, Session } from './session.ts'
-import { tsconfigFiles } from './tsconfig.ts'
+import { tsconfigFiles, type Configured } from './tsconfig.ts'
 
 /** What the adapter knows when a run begins. */
 export interface Host {
@@ -36,8 +36,8 @@ export interface Host {
   readonly preserveSymlinks?: boolean
   /** How the bundler finds what style sheets refer to, beyond relative paths. */
   readonly alias?: Resolve
-  /** Whether it reads the tsconfig.json of plain JavaScript, too. */
-  readonly configuresAll?: boolean
+  /** Whether it reads the tsconfig.json of plain JavaScript, too, or even that of packages. */
+  readonly configured?: Configured
   /** Why builds of this kind cannot be recorded; said only where one was to be. */
   readonly refusal?: InTotoError | undefined
   /** The framework that started it. */
@@ -231,7 +231,7 @@ export class RecordingRun implements Run {
     this.files(composedStyles(found, this.#host.alias))
     const searched = found.filter((file) => this.#host.searched?.test(file))
     this.files(referredAssets(searched, this.#host.alias))
-    this.files(tsconfigFiles(found, this.#host.configuresAll))
+    this.files(tsconfigFiles(found, this.#host.configured))
     this.files(packageFiles(found))
     this.files(packageFiles([join(session.root.real, 'x')]))
     if (session.options.dependencies !== 'none') this.files(lockfileOf(session.root.real))

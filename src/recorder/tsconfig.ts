@@ -8,10 +8,13 @@ import { isFile, nearestFile, textOf } from './baseline.ts'
 import { isDependency } from './place.ts'
 import { filesMatching, selector } from './select.ts'
 
-/** The chains of all sources that TypeScript's options bear upon: of those with its syntax, or for bundlers that let them bear on all, of all. */
-export function tsconfigFiles(files: Iterable<string>, all = false): Set<string> {
+/** What TypeScript's options bear upon: sources with its syntax, all of the project's, or files of packages, too. */
+export type Configured = 'typed' | 'sources' | 'packages'
+
+/** The chains of all files that TypeScript's options bear upon. */
+export function tsconfigFiles(files: Iterable<string>, configured: Configured = 'typed'): Set<string> {
   const found = new Set<string>()
-  for (const start of nearestConfigs(files, all)) follow(start, found)
+  for (const start of nearestConfigs(files, configured)) follow(start, found)
   return found
 }
 
@@ -19,7 +22,7 @@ export function tsconfigFiles(files: Iterable<string>, all = false): Set<string>
 export function programFiles(files: Iterable<string>): Set<string> {
   const found = new Set<string>()
   const seen = new Set<string>()
-  const open = [...nearestConfigs(files, false)]
+  const open = [...nearestConfigs(files, 'typed')]
   for (let config = open.pop(); config !== undefined; config = open.pop()) {
     if (seen.has(config)) continue
     seen.add(config)
@@ -29,11 +32,12 @@ export function programFiles(files: Iterable<string>): Set<string> {
   return found
 }
 
-function nearestConfigs(files: Iterable<string>, all: boolean): Set<string> {
+function nearestConfigs(files: Iterable<string>, configured: Configured): Set<string> {
   const nearest = [nearestFile((folder) => join(folder, 'tsconfig.json')), nearestFile((folder) => join(folder, 'jsconfig.json'))]
   const found = new Set<string>()
   for (const file of files) {
-    if (isDependency(file) || !(all || /\.(?:[cm]?tsx?|[cm]?jsx|vue|svelte|astro)$/.test(file))) continue
+    if (configured !== 'packages' && isDependency(file)) continue
+    if (configured === 'typed' && !/\.(?:[cm]?tsx?|[cm]?jsx|vue|svelte|astro)$/.test(file)) continue
     const start = nearest.map((look) => look(dirname(file))).find((path) => path !== undefined)
     if (start !== undefined) found.add(start)
   }

@@ -1,6 +1,6 @@
 /**
- * The share of the slow tests that every change has to pass (.ci/run): the journeys of a first use, and a part of the counts of the others, which
- * read `CI_SHARE` and name both counts.
+ * The share of the slow tests that every change has to pass (.ci/run): the journeys of a first use, the layouts of node_modules, and a part of the counts of
+ * the others, which read `CI_SHARE` and name both counts.
  */
 import { defineConfig } from 'vitest/config'
 import { inNode, reporters } from '../../vitest.config.ts'
@@ -11,12 +11,14 @@ export default defineConfig({
     include: [
       'test/slow/canary.slow.ts',
       'test/slow/chains.slow.ts',
+      'test/slow/commands.slow.ts',
       'test/slow/conformance.slow.ts',
       'test/slow/fuzz.slow.ts',
       'test/slow/faults.slow.ts',
       'test/slow/hostile.slow.ts',
       'test/slow/journeys.slow.ts',
       'test/slow/kills.slow.ts',
+      'test/slow/layouts.slow.ts',
       'test/slow/mutants.slow.ts',
       'test/slow/readme.slow.ts',
       'test/slow/scale.slow.ts',
