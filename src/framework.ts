@@ -2,7 +2,7 @@
  * Frameworks that are plugins of Vite and start more than one of its builds: which of them is at work, where it leaves the finished product, what it reads
  * and makes by itself, and when it has ended. Called with Vite's resolved configuration. It changes nothing of what the framework does.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve, sep } from 'node:path'
 import { walkFiles } from 'intoto/node'
@@ -118,6 +118,7 @@ type Builder = Readonly<Record<string, unknown>>
 interface KitBuild {
   readonly frame: Frame
   readonly folders: Set<string>
+  /** What the adapter empties, or copies to. */
   readonly emptied: Set<string>
   readonly copied: Set<string>
   ended: boolean
@@ -145,7 +146,7 @@ function newKitBuild({ outDir, files, adapter }: Kit, root: string): KitBuild {
   const frame: Frame = {
     name: 'sveltekit',
     version: packageVersion('@sveltejs/kit', root),
-    folders: () => [...folders, ...[...emptied].filter((path) => !isOwn(path))].filter((path) => existsSync(path)),
+    folders: () => delivered([...folders, ...[...emptied].filter((path) => !isOwn(path))], { root, made }),
     generated: () => [outDir],
     files: () =>
       [files.appTemplate, files.errorTemplate, ...mappedSources(frame.folders()), ...copied]
@@ -156,7 +157,16 @@ function newKitBuild({ outDir, files, adapter }: Kit, root: string): KitBuild {
   return { frame, folders, emptied, copied, ended: false }
 }
 
-/** An adapter says only to its builder where the product goes: what it writes to, and what it empties outside of SvelteKit's own folder. */
+/** An adapter may write beside what it says: into the folder that holds all of it, if that holds nothing of the project. */
+function delivered(places: readonly string[], { root, made }: { root: string; made: string }): string[] {
+  const isAt = (folder: string, path: string): boolean => path === folder || path.startsWith(folder + sep)
+  const folders = places.filter((path) => existsSync(path)).map((path) => (statSync(path).isDirectory() ? path : dirname(path)))
+  let common = folders[0] ?? root
+  while (!isAt(common, root) && !folders.every((path) => isAt(common, path))) common = dirname(common)
+  return isAt(common, root) || isAt(common, made) || !isAt(root, common) ? folders : [common]
+}
+
+/** An adapter says only to its builder where the product goes: what it writes to, and what it empties or copies to outside of SvelteKit's own folder. */
 function listenToAdapter(adapter: Adapter, build: KitBuild, root: string): void {
   if (adapted.has(adapter)) return
   adapted.add(adapter)
@@ -176,6 +186,7 @@ function listenToAdapter(adapter: Adapter, build: KitBuild, root: string): void 
         if (places === undefined || typeof method !== 'function') return method
         return (...args: unknown[]): unknown => {
           if (typeof args[0] === 'string') places.add(resolve(root, args[0]))
+          if (name === 'copy' && typeof args[1] === 'string') build.emptied.add(resolve(root, args[1]))
           return Reflect.apply(method, target, args) as unknown
         }
       },
