@@ -12,7 +12,7 @@ import { connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { object, podSpec, review } from '../npm/admission.ts'
 import { selfSigned } from '../npm/certificate.ts'
-import { closeServer, listen } from '../npm/registry.ts'
+import { closeServer, listen, startRegistry, tarball } from '../npm/registry.ts'
 import { complaints, endOf, mustRun, start, temporaryFolder, type Ended } from './command.ts'
 
 const manifest = JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.manifest.v1+json', layers: [] })
@@ -163,6 +163,34 @@ describe('answers', () => {
     expect((await send(deployment(good), other)).body.response.status.message).toContain('E_IO')
     expect(await other.stop('SIGINT')).toMatchObject({ code: 130 })
   })
+})
+
+test('packages, as the registry serves them', async () => {
+  const registry = await startRegistry()
+  const place = join(folder, 'package')
+  mkdirSync(join(place, 'in-toto'), { recursive: true })
+  writeFileSync(join(place, 'deep-1.0.1.tgz'), await tarball({ name: 'deep', version: '1.0.1' }))
+  mustRun(['run', '-n', 'package', '--signing-key', '../ci', '-d', 'in-toto', '-p', 'deep-1.0.1.tgz', '--', process.execPath, '-v'], {
+    cwd: place,
+  })
+  mustRun(['layout', 'learn', '--functionary', '../ci.pub', '--sign-with', '../owner'], { cwd: place })
+  const words = ['-l', 'npm:*=../package/in-toto/root.layout', '-d', '../package/in-toto', '--registry', `${registry.url}/`]
+  const other = await serve([...trust, ...words])
+  const yes = await send({ package: 'deep@1.0.1' }, other)
+  expect([yes.status, yes.body.allowed, yes.body.report?.product.path], JSON.stringify(yes.body.reasons)).toEqual([
+    200,
+    true,
+    'deep-1.0.1.tgz',
+  ])
+  const integrity = `sha512-${Buffer.from(registry.sha512('deep@1.0.1'), 'hex').toString('base64')}`
+  expect((await send({ package: 'npm:deep@1.0.1', integrity }, other)).status).toBe(200)
+  for (const question of ['deep@2.0.0', 'deep@latest', '@acme/scoped@1.2.0', 'none@1.0.0']) {
+    const no = await send({ package: question }, other)
+    expect([no.status, no.body.allowed, /^E_(?:PRODUCT|IO) /.test(no.body.reasons[0])], question).toEqual([403, false, true])
+  }
+  expect((await send({ image: good }, other)).body.reasons[0]).toContain('no layout promises anything')
+  await other.stop('SIGTERM')
+  await registry.close()
 })
 
 describe('a network', () => {
