@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect } from 'vitest'
+import { matches } from './matcher.ts'
 
 export const bin: string = fileURLToPath(new URL('../../packages/cli/bin/intoto.js', import.meta.url))
 
@@ -44,6 +45,7 @@ export function intoto(args: readonly string[], o: CallOptions = {}): Ended {
   })
   const ended = { code: status, signal, out: stdout, err: stderr }
   checkDiscretion(ended, args)
+  checkMatched(ended, args)
   return ended
 }
 
@@ -74,6 +76,16 @@ function checkDiscretion({ out, err }: Ended, args: readonly string[]): void {
   if (!args.includes('--debug')) expect(said, args.join(' ')).not.toMatch(/\n\s+at .*[:)]|node:internal/)
   expect(said, args.join(' ')).not.toMatch(/PRIVATE KEY-----\s*[A-Za-z0-9+/=]{20}/)
   expect(said, args.join(' ')).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/)
+}
+
+/** Every line that begins with a code is one problem for an editor, and nothing else is. */
+function checkMatched({ out, err }: Ended, args: readonly string[]): void {
+  const said = `${out}\n${err}`
+  const lines = said.split('\n').flatMap((line) => problemLine.exec(line)?.[1] ?? (line.startsWith('E_') ? line : []))
+  expect(
+    matches(said).map(({ code }) => code),
+    args.join(' '),
+  ).toEqual(lines)
 }
 
 /** A folder of this test file, gone when it ends. */

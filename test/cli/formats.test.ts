@@ -2,12 +2,12 @@
  * Every rendering over the same Reports: one that holds, one that does not, and one whose every text was chosen by an attacker. Renderings are
  * pure, so they are called here without a process.
  */
-import { readFileSync } from 'node:fs'
 import type { Problem, Report } from 'intoto'
 import { describe, expect, test } from 'vitest'
 import { formats } from '../../packages/cli/src/formats/format.ts'
 import { commandLine, expiry, meanings, shortened, tally } from '../../packages/cli/src/formats/phrase.ts'
 import { problemLine } from './command.ts'
+import { matches } from './matcher.ts'
 import { attack, hostile, problem, refused, render, report, step, warning } from './reports.ts'
 
 test.each(Object.keys(formats))('%s: no character that a terminal obeys, whatever a link says', async (name) => {
@@ -58,24 +58,14 @@ describe('text', () => {
   })
 
   test('the problem matchers of docs/ci.md find each problem once, with its file and line', async () => {
-    const page = readFileSync(new URL('../../docs/ci.md', import.meta.url), 'utf8')
-    const { problemMatcher } = JSON.parse(/```json\n(\{\n {2}"label"[^]*?\n\})\n```/.exec(page)?.[1] ?? '') as {
-      problemMatcher: { pattern: { regexp: string; file: number; line?: number; message: number } }[]
-    }
     const unread: Problem = {
       ...problem,
       code: 'E_FORMAT',
       file: 'in-toto/root.layout',
       message: 'in-toto/root.layout:7:3: expected a comma',
     }
-    const lines = (await render('text', report({ ok: false, problems: [problem, unread, warning] }))).split('\n')
-    const found = lines.flatMap((line) =>
-      problemMatcher.flatMap(({ pattern }) => {
-        const match = new RegExp(pattern.regexp).exec(line)
-        return match === null ? [] : [[match[pattern.file], pattern.line && match[pattern.line], match[pattern.message]]]
-      }),
-    )
-    expect(found).toEqual([
+    const found = matches(await render('text', report({ ok: false, problems: [problem, unread, warning] })))
+    expect(found.map(({ file, line, message }) => [file, line, message])).toEqual([
       ['dist/a b.js', undefined, 'changed after "build" and before "package"'],
       ['in-toto/root.layout', '7', 'column 3: expected a comma'],
       ['build', undefined, 'ran another command'],
