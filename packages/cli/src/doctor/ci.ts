@@ -8,7 +8,7 @@ import { type Job, type Step, type Workflow, workflows } from './workflow.ts'
 /** What is to be said of each workflow. */
 export function checkWorkflows(s: Situation): Finding[] {
   if (!s.isSetUp) return []
-  const all = workflows()
+  const all = workflows(s)
   return [...all.flatMap((workflow) => exposed(workflow)), ...all.flatMap((workflow) => required(workflow, s)), ...unsigned(all, s)]
 }
 

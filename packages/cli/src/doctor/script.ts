@@ -104,7 +104,7 @@ function scriptsOff(): { file: string; fix: string } | undefined {
 
 /** A package that is published with nothing in the way, or with half of it. */
 function absent(uses: readonly Use[], s: Situation): Finding[] {
-  if (publishesByUs(uses)) return []
+  if (publishesByUs(uses, s)) return []
   const owner = ownerOf(s)
   const hook = uses.find(({ script, verb }) => script === 'postpack' && verb === 'postpack')
   if (hook !== undefined && !/\s(?:-k|--verification-keys)\b/.test(hook.line)) {
@@ -124,12 +124,12 @@ function absent(uses: readonly Use[], s: Situation): Finding[] {
 }
 
 /** `intoto publish` verifies by itself, wherever it stands. */
-function publishesByUs(uses: readonly Use[]): boolean {
-  return uses.some(({ verb }) => verb === 'publish') || workflows().some(({ text }) => /\bintoto publish\b/.test(text))
+function publishesByUs(uses: readonly Use[], s: Situation): boolean {
+  return uses.some(({ verb }) => verb === 'publish') || workflows(s).some(({ text }) => /\bintoto publish\b/.test(text))
 }
 
 function yarnOnly(uses: readonly Use[], s: Situation): Finding[] {
-  if (publishesByUs(uses)) return []
+  if (publishesByUs(uses, s)) return []
   const hook = uses.find(({ script, verb }) => isGate(verb) && ['prepublishOnly', 'postpack'].includes(script))
   if (hook !== undefined) {
     const message = `this Yarn runs the script "${hook.script}" ${hook.script === 'postpack' ? 'only after the upload' : 'never'}, so the gate in it stops nothing`

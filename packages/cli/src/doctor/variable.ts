@@ -1,18 +1,20 @@
 /** Variables, for `intoto doctor`: one that is misspelt switches a guard off in silence, wherever it is set. Names are told, values never. */
+import { join } from 'node:path'
 import { remarkOn } from '../environment.ts'
 import { type Finding, finding } from './finding.ts'
 import { type Situation, textOf } from './situation.ts'
 import { workflows } from './workflow.ts'
 
 /** The environment, package.json, and the files of CI. */
-export function checkVariables({ scripts }: Situation): Finding[] {
+export function checkVariables(s: Situation): Finding[] {
+  const root = s.repository ?? '.'
   const here = Object.keys(process.env)
     .sort()
     .flatMap((name) => unknown(name, name, `unset ${name}`))
   const texts: [string, string][] = [
-    ['package.json', Object.values(scripts).join('\n')],
-    ...workflows().map(({ file, text }): [string, string] => [file, text]),
-    ['.gitlab-ci.yml', textOf('.gitlab-ci.yml') ?? ''],
+    ['package.json', Object.values(s.scripts).join('\n')],
+    ...workflows(s).map(({ file, text }): [string, string] => [file, text]),
+    ['.gitlab-ci.yml', textOf(join(root, '.gitlab-ci.yml')) ?? ''],
     ['in-toto/gitlab-ci.yml', textOf('in-toto/gitlab-ci.yml') ?? ''],
   ]
   return [...here, ...texts.flatMap(([file, text]) => slips(file, text))]

@@ -4,8 +4,7 @@
  */
 import { join } from 'node:path'
 import { parseYAML } from 'confbox/yaml'
-import { repositoryRoot } from './git.ts'
-import { namesIn, textOf } from './situation.ts'
+import { namesIn, type Situation, textOf } from './situation.ts'
 
 /** A workflow file. */
 export interface Workflow {
@@ -33,8 +32,8 @@ export interface Step {
 }
 
 /** All workflows of the repository, or of this folder where there is none. */
-export function workflows(): Workflow[] {
-  const folder = join(repositoryRoot() ?? '.', '.github/workflows')
+export function workflows({ repository }: Pick<Situation, 'repository'>): Workflow[] {
+  const folder = join(repository ?? '.', '.github/workflows')
   return namesIn(folder)
     .filter((name) => /\.ya?ml$/.test(name))
     .flatMap((name) => {
