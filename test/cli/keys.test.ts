@@ -16,7 +16,9 @@ describe('keygen', () => {
     ['ecdsa-p521', 'ecdsa-sha2-nistp521'],
     ['rsa', 'rsassa-pss-sha256'],
   ])('%s: both halves, the private one for its owner alone, even with umask 000', async (type, scheme) => {
+    const umask = process.umask(0)
     const { out } = mustRun(['keygen', '--type', type, '-o', at(type)])
+    process.umask(umask)
     const key = await importKey(readFileSync(at(`${type}.pub`), 'utf8'))
     expect(key.scheme).toBe(scheme)
     expect(out).toContain(key.keyid)

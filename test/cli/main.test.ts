@@ -165,25 +165,17 @@ describe.skipIf(process.platform === 'win32')('a world that breaks', () => {
     }
   })
 
-  test('Ctrl-C ends a step, its command and us with 130, and leaves no link', async () => {
-    const child = start(
-      [
-        'run',
-        '-n',
-        'slow',
-        '--signing-key',
-        join(folder, 'alice'),
-        '--',
-        process.execPath,
-        '-e',
-        'console.log("ready"); setTimeout(() => {}, 60_000)',
-      ],
-      { cwd: folder },
-    )
-    await once(child.stdout as NodeJS.ReadableStream, 'data')
-    child.kill('SIGINT')
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s to us alone ends a step, its command and us with %i, and leaves no link', async (signal, expected) => {
+    const command = [process.execPath, '-e', 'console.log(process.pid); setTimeout(() => {}, 60_000)']
+    const child = start(['run', '-n', 'slow', '--signing-key', join(folder, 'alice'), '--', ...command], { cwd: folder })
+    const [pid] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer]
+    child.kill(signal)
     const [code] = (await once(child, 'close')) as [number]
-    expect(code).toBe(130)
+    expect(code).toBe(expected)
+    expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH')
     expect(readdirSync(folder).filter((name) => name.includes('slow'))).toEqual([])
   })
 

@@ -139,6 +139,39 @@ watcher.on('event', async (event) => {
   })
 })
 
+describe('a watch of files that are saved again and again', () => {
+  it('ends with one link, which speaks of what lies there, and has none that does not on the way', async () => {
+    const project = smallProject('watch-saves', 'rollup')
+    const ended = await project.script(`import fs from 'node:fs'
+import { createHash } from 'node:crypto'
+import { watch } from 'rollup'
+import inToto from 'unplugin-in-toto/rollup'
+const watcher = watch({ input: 'src/main.js', plugins: [inToto({ watch: true })], output: { dir: 'dist' } })
+const digest = (file) => createHash('sha256').update(fs.readFileSync(file)).digest('hex')
+let saves = 0, wrong = 0
+function save() {
+  fs.writeFileSync('src/part.js', 'export const part = ' + ++saves)
+  if (saves < 50) setTimeout(save, 40)
+}
+watcher.on('event', async (event) => {
+  if (event.code !== 'BUNDLE_END') return
+  await event.result.close()
+  const links = fs.readdirSync('dist').filter((name) => name.endsWith('.link'))
+  const products = (name) => JSON.parse(Buffer.from(JSON.parse(fs.readFileSync('dist/' + name)).payload, 'base64')).products
+  if (links.length > 1 || links.some((name) => products(name)['dist/main.js'].sha256 !== digest('dist/main.js'))) wrong++
+  if (saves === 0) save()
+  if (!fs.readFileSync('dist/main.js', 'utf8').includes('part = 50')) return
+  console.log('saved', saves, 'wrong', wrong, 'links', links.length)
+  await watcher.close()
+  process.exit(0)
+})`)
+    expect(ended.stdout, ended.text).toContain('saved 50 wrong 0 links 1')
+    const { materials, products } = await project.link()
+    expect(materials['src/part.js']).toEqual({ sha256: sha256(project.path('src/part.js')) })
+    expect(products['dist/main.js']).toEqual({ sha256: sha256(project.path('dist/main.js')) })
+  })
+})
+
 describe('the one face for all bundlers', () => {
   it("is as good as a bundler's own", async () => {
     for (const bundler of ['vite', 'rollup'] as const) {
