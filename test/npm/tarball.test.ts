@@ -168,6 +168,10 @@ describe('readTarball', () => {
   it('refuses names that are not UTF-8, or that a reader would shorten', async () => {
     await refuses([manifest, { name: new Uint8Array([...new TextEncoder().encode('package/'), 0xff]) }], /not UTF-8/)
     await refuses([{ name: '\ufeffpackage/x' }], /different files/)
+    // pnpm takes a header whose first byte is zero for the end.
+    const path = pax([['path', 'package/x']])
+    await refuses([manifest, { name: '', kind: 'x', content: path }, { name: 'x' }], /without a name/)
+    await refuses([manifest, { name: 'x', kind: 'x', content: path }, { name: '\0x' }, { name: 'package/y' }], /without a name/)
   })
 
   it('refuses an archive that is damaged, cut off, or goes on behind its end', async () => {

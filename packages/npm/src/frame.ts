@@ -55,6 +55,7 @@ export function checkFrame(archive: Uint8Array, what: string): Member[] {
   for (; !isZero(archive, at);) {
     const header = archive.subarray(at, at + block)
     if (header.length < block) throw refused(what, at, 'the archive ends in the middle of an entry')
+    if (header[0] === 0) throw refused(what, at, 'a header without a name, at which some readers stop')
     const kind = kinds.get(header[156] ?? 0)
     const size = octal(header, 124, 12, () => refused(what, at, 'a size is not written in octal digits'))
     if (kind === undefined)
