@@ -552,6 +552,18 @@ describe.skipIf(isWindows)('a mistake is found, alone, and repaired', () => {
     },
   )
 
+  test('a functionary under an id that no tool derives: the layout is at fault, and its links are not found', async () => {
+    const world = copyOf()
+    await relaid(world, (layout) => {
+      const [id = ''] = Object.keys(layout.keys)
+      layout.keys = { ['0'.repeat(64)]: { ...layout.keys[id]!, keyid: '0'.repeat(64) } }
+      for (const step of layout.steps) step.pubkeys = ['0'.repeat(64)]
+    })
+    const { findings } = told(world)
+    expect(findings.map(({ id }) => id)).toEqual(['link-key-id', 'layout-lint'])
+    expect(findings[0]?.fix).toEqual(['list the key in the layout under an id that "npx intoto key show" prints'])
+  })
+
   test('as text; without --strict only errors end with exit code 1', () => {
     const world = copyOf()
     rmSync(join(world.root, 'dist/lib.js'))
