@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text as textOf } from 'node:stream/consumers'
 import { afterAll, describe, expect, it } from 'vitest'
-import { createLink, decodeMetadata, encodeMetadata, memoryLinks, sign, toStatement, type Link, type Metadata } from 'intoto'
+import { createLink, decodeMetadata, encodeMetadata, InTotoError, memoryLinks, sign, toStatement, type Link, type Metadata } from 'intoto'
 import { linkDirectory } from 'intoto/node'
 import { openStore } from 'intoto-npm'
 import { createAdmissionHandler, type AdmissionLayout } from 'intoto-npm/admission'
-import { alice, bob, files, inspection, layout, linkFile, mallory, owner, sha256, step } from '../intoto/world.ts'
+import { alice, bob, files, inspection, layout, linkFile, mallory, owner, sha256, signed, step } from '../intoto/world.ts'
 import {
   bad,
   chainLayout,
@@ -136,6 +136,19 @@ describe('an image', () => {
     expect(codes(await verdictOn(good, { layout: inspected }))).toEqual(['E_UNSUPPORTED'])
   })
 
+  it('may be made by a layout below the layout, with parameters', async () => {
+    const [outer, inner] = [layout([step('image', { command: ['build', '{VERSION}'] })]), layout([step('compile', { by: [bob] })])]
+    const place = `image.${alice.key.keyid.slice(0, 8)}`
+    const compiled = await linkFile(bob, { name: 'compile', products: files({ m: manifest }), command: ['build', '1'] })
+    const below = Object.entries(compiled).map(([name, bytes]) => [`${place}/${name}`, bytes] as const)
+    const evidence = [memoryLinks({ [`${place}.link`]: await signed(inner, [alice]), ...Object.fromEntries(below) }), memoryLinks({})]
+    const trust = { layout: await ownersLayout(outer), evidence, names: new Map([[owner.key.keyid, 'olivia']]) }
+    const yes = await verdictOn(good, { ...trust, parameters: { VERSION: '1' } })
+    expect([yes.status, yes.body.report?.layout.signers[0].name], JSON.stringify(yes.body.reasons)).toEqual([200, 'olivia'])
+    expect(codes(await verdictOn(bad, { ...trust, parameters: { VERSION: '1' } }))).toEqual(['E_PRODUCT'])
+    expect(codes(await verdictOn(good, { ...trust, parameters: { VERSION: '2' } }))).toEqual(['E_COMMAND'])
+  })
+
   it('may be the subject of a Statement with the link predicate where that is allowed', async () => {
     const content = await ownersLayout(layout([step('image')]))
     const statement = await sign(toStatement(createLink({ name: 'image', products: files({ app: manifest }) })), [alice.signer])
@@ -226,9 +239,12 @@ describe('layouts', () => {
       throw new TypeError('canary at secret.ts:1')
     }
     const { ask, log } = handlerOf({ layouts: [await entry({ layout: fail })] })
-    for (const body of [{ image: good }, review(object('Pod', podSpec(good)))]) {
-      const { body: answer } = await ask(body)
-      expect(answer.allowed ?? answer.response.allowed).toBe(false)
+    for (const [body, status] of [
+      [{ image: good }, 403],
+      [review(object('Pod', podSpec(good))), 200],
+    ] as const) {
+      const answered = await ask(body)
+      expect([answered.status, answered.body.allowed ?? answered.body.response.allowed]).toEqual([status, false])
       expect(log.at(-1)).toMatchObject({ allowed: false, error: expect.any(TypeError) as TypeError })
     }
     const silent = createAdmissionHandler({ layouts: [await entry()], log: fail })
@@ -238,6 +254,16 @@ describe('layouts', () => {
       body: JSON.stringify({ image: good }),
     })
     expect((await silent(request)).status).toBe(200)
+  })
+
+  it('no text that comes back can drive a terminal, and none is lost', async () => {
+    const message = 'a\u202eb\nc\u{e0041}'
+    const fail = (): never => {
+      throw new InTotoError({ code: 'E_IO', message, file: message })
+    }
+    const { body } = await handlerOf({ layouts: [await entry({ layout: fail })] }).ask({ image: good })
+    expect(body.reasons).toEqual(['E_IO a\\u{202e}b\\u{a}c\\u{e0041}'])
+    expect(body.problems[0]).toMatchObject({ message, file: message })
   })
 
   it.each([{ timeout: 0 }, { timeout: Number.NaN }, { containers: 1.5 }, { bodyBytes: Infinity }, { verdicts: '8' }, { patience: 1 }])(

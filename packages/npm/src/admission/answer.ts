@@ -32,7 +32,7 @@ const mostReasons = 20
 
 /** An answer with a JSON body. */
 export function jsonResponse(status: number, value: object, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(`${JSON.stringify(value, withoutEvidence)}\n`, {
+  return new Response(`${printableJson(JSON.stringify(value, withoutEvidence))}\n`, {
     status,
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
   })
@@ -41,6 +41,12 @@ export function jsonResponse(status: number, value: object, headers: Readonly<Re
 /** The summary link and the chain are evidence and no verdict; renderers leave them out. */
 function withoutEvidence(name: string, value: unknown): unknown {
   return name === 'summary' || name === 'chain' ? undefined : value
+}
+
+/** Outside of strings JSON has only ASCII, so that what would drive a terminal can stand as an escape. */
+function printableJson(text: string): string {
+  const unit = (character: string, i: number): string => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (c) => Array.from({ length: c.length }, (_, i) => unit(c, i)).join(''))
 }
 
 /** Code, text and the first advice of a problem, as one line. */
