@@ -1,6 +1,6 @@
 /** `intoto init`: the edit of each kind of configuration, and whole runs on projects that real bundlers build. */
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeMetadata, formatRule, InTotoError, type Layout, parseRule } from 'intoto'
 import { describe, expect, test } from 'vitest'
@@ -11,6 +11,7 @@ import { bareEnvironment, bin, type Ended, intoto, mustRun, temporaryFolder } fr
 import { linkTools, writeFiles } from './tools.ts'
 import { hasTerminal, typed } from './typing.ts'
 
+const crlf = (text: string): string => text.replaceAll('\n', '\r\n')
 const named = (name: string) => bundlers.find((bundler) => bundler.name === name)!
 
 describe('the plugin comes into a configuration', () => {
@@ -83,6 +84,7 @@ describe('the plugin comes into a configuration', () => {
   ])('%s', (_what, name, before, after) => {
     expect(withPlugin(before, named(name), 'some.config.ts')).toBe(after)
     expect(withPlugin(after, named(name), 'some.config.ts')).toBe(after)
+    expect(withPlugin(crlf(before), named(name), 'some.config.ts'), 'with line ends of Windows').toBe(crlf(after))
   })
 
   test.each(['export default {{{', 'export const config = {}', 'export default load()'])('not by guessing: %s', (text) => {
@@ -107,6 +109,8 @@ describe('what is written beside it', () => {
       postpack: 'intoto postpack -k in-toto/owner.pub',
     })
     expect(text).toContain('\n\t"scripts"')
+    const windows = project({ build: 'vite build', prepublishOnly: 'npm test' })
+    expect(withScripts({ ...windows, manifestText: crlf(windows.manifestText) }, recipe).text).toBe(crlf(text))
     expect(notes).toEqual([])
     const again = withScripts({ ...project({}), manifest: JSON.parse(text) as never, manifestText: text }, recipe)
     expect(again.text).toBe(text)
@@ -136,6 +140,7 @@ describe('what is written beside it', () => {
     expect(withIgnored('dist', 'dist')).toBe('dist\nin-toto/*.link\n')
     expect(withIgnored('dist\nin-toto/*.link\n', 'dist')).toBe('dist\nin-toto/*.link\n')
     expect(withIgnored('*.link\n', 'dist')).toBe('*.link\n')
+    expect(withIgnored('dist\r\n', 'dist')).toBe('dist\r\nin-toto/*.link\r\n')
   })
 })
 
@@ -365,7 +370,7 @@ describe('init of a library', () => {
     mustRun(['verify', 'lib-1.0.0.tgz', '-k', 'in-toto/owner.pub'], { cwd: root })
     writeFileSync(join(root, 'dist/lib.js'), 'evil')
     expect(npm().status).not.toBe(0)
-  })
+  }, 180_000)
 })
 
 describe('init that fails', () => {
@@ -420,9 +425,11 @@ describe('init that fails', () => {
       /several bundlers/,
     ],
     ['an absent configuration', {}, ['--config', 'none.js'], /no configuration "none\.js"/],
+    ['no plugin', {}, [], /E_CONFIG .*not installed here.*\n.*npm i -D unplugin-in-toto/],
     ['a configuration that is not understood', { 'vite.config.js': 'export default load()' }, [], /write "import inToto/],
   ])('%s: refused before anything', (_what, files, words, said) => {
     const { root, run } = projectOf({ ...app, ...files }, {})
+    rmSync(join(root, 'node_modules/unplugin-in-toto'))
     const before = filesOf(root)
     const { code, err } = run('--yes', ...words)
     expect([1, 2]).toContain(code)

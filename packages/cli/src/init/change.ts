@@ -24,7 +24,7 @@ export function changeOf(path: string, after: string): Change {
 
 /** Lines that go and lines that come, with two lines around them. */
 export function changeLines({ path, before, after }: Change, paint: Colors): string[] {
-  const [old, next] = [before?.split('\n') ?? [], after.split('\n')]
+  const [old, next] = [before?.split(/\r?\n/) ?? [], after.split(/\r?\n/)]
   if (next.at(-1) === '') next.pop()
   if (old.at(-1) === '') old.pop()
   const heading = paint.bold(before === undefined ? `${escape(path)} (new)` : escape(path))

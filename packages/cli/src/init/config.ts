@@ -37,9 +37,10 @@ export function withPlugin(text: string, bundler: Bundler, file: string): string
   const call = bundler.byName ? `'unplugin-in-toto/${bundler.subpath}'` : 'inToto()'
   const insertions = configs.flatMap((config) => intoList(text, config, { member: bundler.member, call }))
   if (!bundler.byName) insertions.push(importLine(text, program, bundler))
+  const lineEnd = text.includes('\r\n') ? '\r\n' : '\n'
   const changed = insertions
     .toSorted((a, b) => b.at - a.at)
-    .reduce((now, { at, text: added }) => now.slice(0, at) + added + now.slice(at), text)
+    .reduce((now, { at, text: added }) => now.slice(0, at) + added.replaceAll('\n', lineEnd) + now.slice(at), text)
   programOf(changed, bundler, file)
   return changed
 }
@@ -249,6 +250,9 @@ function importLine(text: string, program: Node, bundler: Bundler): Insertion {
   const quoted = sample.includes('"') ? line.replaceAll("'", '"') : line
   const whole = sample.endsWith(';') ? `${quoted};` : quoted
   if (last !== undefined) return { at: last.end, text: `\n${whole}` }
-  const first = (program['directives'] as Node[] | undefined)?.at(-1)?.end ?? /^#!.*\n/.exec(text)?.[0].length ?? 0
-  return { at: first, text: first > 0 && text[first - 1] !== '\n' ? `\n${whole}\n` : `${whole}\n${text[first] === '\n' ? '' : '\n'}` }
+  const first = (program['directives'] as Node[] | undefined)?.at(-1)?.end ?? /^#!.*\r?\n/.exec(text)?.[0].length ?? 0
+  return {
+    at: first,
+    text: first > 0 && text[first - 1] !== '\n' ? `\n${whole}\n` : `${whole}\n${/^\r?\n/.test(text.slice(first)) ? '' : '\n'}`,
+  }
 }

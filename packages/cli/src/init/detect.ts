@@ -163,6 +163,12 @@ function repositoryAbove(): string | undefined {
   return upward('.', (folder) => existsSync(join(folder, '.git')))
 }
 
+/** Whether a configuration here would find the plugin; Yarn's map of packages is taken at its word. */
+export function isInstalled(): boolean {
+  const marks = ['node_modules/unplugin-in-toto', '.pnp.cjs']
+  return upward('.', (folder) => marks.some((mark) => existsSync(join(folder, mark)))) !== undefined
+}
+
 /** What the files of the repository and its remote tell. */
 function forgeOf(workspace: string | undefined): Forge | undefined {
   const root = repositoryAbove() ?? workspace ?? '.'

@@ -16,7 +16,7 @@ import { build, type Building } from './build.ts'
 import { type Bundler, bundlers } from './bundler.ts'
 import { type Change, changeLines, changeOf, Journal } from './change.ts'
 import { pluginWords, withPlugin } from './config.ts'
-import { detectBundler, detectProject, distOf, type Forge, type FoundBundler, type Project } from './detect.ts'
+import { detectBundler, detectProject, distOf, type Forge, type FoundBundler, isInstalled, type Project } from './detect.ts'
 import { keepKey, ownerKey } from './key.ts'
 import { isPublished, type Recipe, recipeFiles, recipeText, withIgnored, withScripts } from './recipe.ts'
 
@@ -164,6 +164,11 @@ async function carryOut(plan: Plan, o: Doing): Promise<number> {
   for (const line of changes.flatMap((change) => ['', ...changeLines(change, terminal.err)])) terminal.note(line)
   for (const note of notes) terminal.note(`\n[in-toto] ${escape(note)}`)
   if (flags.dryRun) return exitCodes.ok
+  if (flags.build && !isInstalled())
+    throw misuse(
+      'init: unplugin-in-toto is not installed here, and no build would find it',
+      `${plan.client} ${plan.client === 'npm' ? 'i' : 'add'} -D unplugin-in-toto`,
+    )
   if (!flags.yes) {
     if (!isAttended()) throw misuse('init: nobody is there to agree to these changes', '--yes, or --dry-run to look only')
     if (!(await (await import('./questions.ts')).agree('Make these changes, build once and learn a layout from it?'))) {

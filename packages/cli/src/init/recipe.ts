@@ -53,11 +53,12 @@ function sameScripts(a: object, b: object | undefined): boolean {
   return JSON.stringify(a) === JSON.stringify(b ?? {})
 }
 
-/** package.json in its own indentation, members in their order. */
+/** package.json in its own indentation and line ends, members in their order. */
 function withMember(text: string, manifest: Manifest, scripts: object): string {
   const indent = /^\{\r?\n([ \t]+)"/.exec(text)?.[1] ?? 2
   const end = /\s*$/.exec(text)?.[0] ?? ''
-  return JSON.stringify({ ...manifest, scripts }, null, indent) + end
+  const written = JSON.stringify({ ...manifest, scripts }, null, indent)
+  return (text.includes('\r\n') ? written.replaceAll('\n', '\r\n') : written) + end
 }
 
 /** Links are made anew by every build; those that are committed would be out of date. */
@@ -67,8 +68,9 @@ export function withIgnored(text: string | undefined, dist: string): string {
     (line) => !lines.includes(line) && !lines.includes('*.link'),
   )
   if (wanted.length === 0) return text ?? ''
-  const before = text === undefined || text === '' || text.endsWith('\n') ? (text ?? '') : `${text}\n`
-  return `${before}${wanted.join('\n')}\n`
+  const lineEnd = text?.includes('\r\n') ? '\r\n' : '\n'
+  const before = text === undefined || text === '' || text.endsWith('\n') ? (text ?? '') : text + lineEnd
+  return before + wanted.map((line) => line + lineEnd).join('')
 }
 
 /** Path of the recipe, below the root of the repository. */
