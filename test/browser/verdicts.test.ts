@@ -29,13 +29,16 @@ describe.skipIf(!chromium)('in a real browser', () => {
       build: { outDir: app, emptyOutDir: true, target: 'es2022' },
     })
     there = await openPage(chromium!, { folder: app, files: { '/chains.json': JSON.stringify(chains) }, outcomes: ['page', 'worker'] })
-  })
+  }, 300_000)
   afterAll(() => rmSync(out, { recursive: true, force: true }))
 
   test('the chains are there, some good and some bad', () => {
-    const verdicts = here.map((outcome) => (outcome.report as { ok: boolean } | undefined)?.ok === true)
-    expect(verdicts.filter((ok) => ok).length).toBeGreaterThan(20)
-    expect(verdicts.filter((ok) => !ok).length).toBeGreaterThan(20)
+    const reports = here.flatMap(
+      (outcome) => (outcome.reports ?? []) as { ok: boolean; inspections: { status: string }[]; product?: object }[],
+    )
+    for (const ok of [true, false]) expect(reports.filter((report) => report.ok === ok).length).toBeGreaterThan(40)
+    expect(reports.filter(({ inspections }) => inspections.some(({ status }) => status !== 'unchecked')).length).toBeGreaterThan(5)
+    expect(reports.filter(({ product }) => product !== undefined).length).toBeGreaterThan(40)
   })
 
   for (const where of ['page', 'worker']) {

@@ -5,7 +5,7 @@
  */
 import type { ProblemInit, RuleRef } from '../errors.ts'
 import { sameDigests, type DigestMap } from '../model/artifact.ts'
-import { formatRule, parseRule } from '../model/rule.ts'
+import { formatRule, parseRule, type ArtifactRule } from '../model/rule.ts'
 import { matchDigestSet } from '../model/statement.ts'
 import { likelyScript } from './script.ts'
 import { namesOf } from './names.ts'
@@ -64,7 +64,8 @@ function makersOf(run: Run, product: ProductEvidence): Map<string, ChainLink> {
   const makers = new Map<string, ChainLink>()
   for (const { step } of run.steps) {
     const link = run.chain.get(step.name)!
-    for (const name of makers.keys()) if (isDeleted(link, step, name)) makers.delete(name)
+    const rules = deletions(step)
+    if (rules.length > 0) for (const name of makers.keys()) if (isDeleted(link, rules, name)) makers.delete(name)
     for (const name of namesOf(link.link.products)) {
       if (product.kind === 'folder' ? isBelow(product.path, name) : Object.hasOwn(product.artifacts, name)) makers.set(name, link)
     }
@@ -92,13 +93,15 @@ function isBelow(path: string, name: string): boolean {
   return path === '' ? !name.startsWith('/') && !name.startsWith('../') : name.startsWith(`${path}/`)
 }
 
+/** What the rules of a step say about deleting, read once for all names. */
+function deletions(step: { expected_materials: string[][]; expected_products: string[][] }): ArtifactRule[] {
+  return [...step.expected_materials, ...step.expected_products].map((tokens) => parseRule(tokens)).filter(({ kind }) => kind === 'DELETE')
+}
+
 /** A later step that read the file, did not write it, and whose rules speak of deleting it. */
-function isDeleted({ link }: ChainLink, step: { expected_materials: string[][]; expected_products: string[][] }, name: string): boolean {
+function isDeleted({ link }: ChainLink, rules: readonly ArtifactRule[], name: string): boolean {
   if (!Object.hasOwn(link.materials, name) || Object.hasOwn(link.products, name)) return false
-  return [...step.expected_materials, ...step.expected_products].some((tokens) => {
-    const rule = parseRule(tokens)
-    return rule.kind === 'DELETE' && covers(rule, name)
-  })
+  return rules.some((rule) => covers(rule, name))
 }
 
 interface Unknown {
