@@ -125,6 +125,22 @@ describe('what is no metadata', () => {
   })
 })
 
+test('what is no metadata is refused by the name of its file, with the line where there is one', () => {
+  const at = temporaryFolder()
+  for (const [name, content, line] of [
+    ['text', 'a\n', /^E_FORMAT text:1 {2}column 1: not strict JSON/],
+    ['bytes', Buffer.from([0xff]), /^E_FORMAT bytes {2}not well-formed UTF-8/],
+    ['object', '{}', /^E_FORMAT object {2}neither a DSSE envelope/],
+    ['old', '{"_type":"https://in-toto.io/Statement/v0.1"}', /^E_UNSUPPORTED old {2}statement: version/],
+    ['link', '{"_type":"link"}', /^E_FORMAT link {2}link\.name: expected a string/],
+  ] as const) {
+    writeFileSync(join(at, name), content)
+    const ended = intoto(['show', name], { cwd: at })
+    expect(ended.err).toMatch(line)
+    expect(ended.code).toBe(name === 'old' ? 2 : 1)
+  }
+})
+
 test('names in a link can’t drive the terminal or pretend to be lines of ours', async () => {
   const link = createLink({
     name: hostile.replace('/', ''),

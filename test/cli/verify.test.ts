@@ -327,6 +327,13 @@ test('two products see the same inspections, each in its place, those of a subla
   expect(existsSync(join(at, 'made'))).toBe(false)
 })
 
+test('a file cannot be followed while links are missing, which is not to be in none of them', () => {
+  const ended = intoto(['explain', 'dist/index.js', ...key], chain.call)
+  expect([ended.code, ended.out]).toEqual([1, 'dist/index.js  cannot be followed before the links of all steps hold\n'])
+  const known = intoto(['explain', 'no/such/file', ...key, '-d', 'none'], chain.call)
+  expect(known.out).not.toContain('in no link')
+})
+
 test('the layout is not touched by being read', () => {
   const path = join(chain.root, 'in-toto/root.layout')
   const before = statSync(path).mtimeMs

@@ -89,8 +89,9 @@ describe('a folder that is judged', () => {
 
   it('is refused when there is nothing to judge: no file in it, and no step that made one', async () => {
     for (const path of ['dis', 'dist/a.js', '../dist']) {
-      const [problem, ...more] = errorsOf(await judged(folder({}, { path })))
-      expect(more).toEqual([])
+      const report = await judged(folder({}, { path }))
+      const [problem, ...more] = errorsOf(report)
+      expect([more, report.product]).toMatchObject([[], { matched: 0, missing: 1 }])
       expect(problem).toMatchObject({ code: 'E_PRODUCT', file: path, message: `${path}: holds no file, and no step made one below it` })
     }
     const nothing = { layout: layout([step('build')]), links: [await linkFile(alice, { name: 'build' })] }

@@ -36,7 +36,9 @@ export const explain: CommandFile = {
     if (flags.format === 'json') call.terminal.print(`${jsonText({ schemaVersion: 1, ok: report.ok, artifacts: lives })}\n`)
     else
       for (const life of lives)
-        call.terminal.print(`${lifeLines(life, { paint: call.terminal.out, verbose: call.terminal.verbose }).join('\n')}\n`)
+        call.terminal.print(
+          `${lifeLines(life, { paint: call.terminal.out, verbose: call.terminal.verbose, followed: chain.length > 0 }).join('\n')}\n`,
+        )
     const unknown = lives.filter((life) => life.stages.length === 0)
     if (!report.ok) {
       for (const p of inOrder(report.problems).slice(0, 3)) call.terminal.note(headline(p, call.terminal.err))
@@ -53,9 +55,10 @@ export const explain: CommandFile = {
 }
 
 /** The stages of an artifact, one to three lines each. */
-function lifeLines(life: ArtifactLife, o: { paint: Colors; verbose: boolean }): string[] {
+function lifeLines(life: ArtifactLife, o: { paint: Colors; verbose: boolean; followed: boolean }): string[] {
   const width = Math.max(0, ...life.stages.map((stage) => escape(stage.step).length))
-  if (life.stages.length === 0) return [`${o.paint.bold(escape(life.path))}  in no link`]
+  if (life.stages.length === 0)
+    return [`${o.paint.bold(escape(life.path))}  ${o.followed ? 'in no link' : 'cannot be followed before the links of all steps hold'}`]
   return [o.paint.bold(escape(life.path)), ...life.stages.flatMap((stage) => stageLines(stage, { ...o, width, path: life.path }))]
 }
 

@@ -5,6 +5,7 @@
 import {
   fromUtf8,
   importKey,
+  InTotoError,
   isLayout,
   isLink,
   type Key,
@@ -60,7 +61,7 @@ export const show: CommandFile = {
         call.terminal.print(`${keyLines(key, file).join('\n')}\n`)
         continue
       }
-      for (const found of contents(bytes, file)) holds = (await printFound(found, { call, keys })) && holds
+      for (const found of readable(bytes, file)) holds = (await printFound(found, { call, keys })) && holds
     }
     return holds ? exitCodes.ok : exitCodes.refused
   },
@@ -73,6 +74,16 @@ async function publicKey(bytes: Uint8Array): Promise<Key | undefined> {
   if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(start))
     throw misuse('show: this is a private key; nothing of it is shown', 'intoto key show FILE prints its public half')
   return start.trimStart().startsWith('{') ? undefined : importKey(fromUtf8(bytes))
+}
+
+/** The same, with the file named by whatever is wrong with it. */
+function readable(bytes: Uint8Array, file: string): Found[] {
+  try {
+    return contents(bytes, file)
+  } catch (error) {
+    if (!(error instanceof InTotoError) || error.problem.file !== undefined) throw error
+    throw new InTotoError({ ...error.problem, file }, { cause: error })
+  }
 }
 
 /** Everything in a file: one document, or one on each line. */

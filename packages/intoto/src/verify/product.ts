@@ -49,7 +49,7 @@ export function checkProduct(run: Run, product: ProductEvidence, attested: Reado
     problems.add(`missing of ${maker.link.name}`, () => missing(name, maker, run))
   }
   if (makers.size === 0 && Object.keys(product.artifacts).length === 0) {
-    if (product.kind === 'file') report.missing++
+    report.missing++
     problems.add('missing', () => nothing(product))
   }
   for (const thing of product.odd ?? []) {
