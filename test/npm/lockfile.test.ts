@@ -354,6 +354,14 @@ describe('refusals', () => {
     ['yarn.lock', '# yarn lockfile v1\n\na@1\n    version', 'E_FORMAT'],
     ['yarn.lock', '__metadata:\n  version: 8\n"a', 'E_FORMAT'],
     ['bun.lock', '{"packages":{"a":[}}', 'E_FORMAT'],
+    ['bun.lock', '{"packages":{"a":["a@github:o/n#\\ud800"]}}', 'E_FORMAT'],
+    ['bun.lock', '{"packages":{"a":["\\ud800@1.0.0"]}}', 'E_FORMAT'],
+    ['package-lock.json', '{"lockfileVersion":3,"packages":{"node_modules/\\ud800":{"version":"1.0.0"}}}', 'E_FORMAT'],
+    [
+      'yarn.lock',
+      '__metadata:\n  version: 8\n"a@patch:a@npm%ZZ1.0.0#./a.patch":\n  version: 1.0.0\n  resolution: "a@patch:a@npm%ZZ1.0.0#./a.patch"\n',
+      'E_FORMAT',
+    ],
     ['Cargo.lock', '', 'E_UNSUPPORTED'],
   ]
   it.each(cases)('%s: %j is %s, with its path and without its contents', (name, text, code) => {

@@ -47,6 +47,15 @@ export function readLockfile(file: string | LockfileText): Lockfile {
   if (!known) throw unsupported(path, 'no client gives its lockfile this name', `name one of ${names.join(', ')}`)
   const text = (typeof file === 'string' ? decode(readMetadataFile(file), path) : file.text).replace(/^\ufeff/, '')
   if (/^<{7} /m.test(text)) throw malformed(path, 'it holds conflict markers of a merge')
+  try {
+    return read(name, text, path)
+  } catch (error) {
+    // Names and references become addresses, for which half a character or a stray percent sign has no form.
+    throw error instanceof URIError ? malformed(path, 'a name or reference in it is no text', error) : error
+  }
+}
+
+function read(name: string, text: string, path: string): Lockfile {
   if (name === 'pnpm-lock.yaml')
     return readPnpm(
       parsed(path, () => parseYAML(text, { maxAliases: 0 })),
