@@ -3,8 +3,9 @@
  * configure tools. Called when a run ends, with the files that are known; it only looks for further ones.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, extname, join, resolve } from 'node:path'
-import { upward } from './place.ts'
+import { isDependency, isWithin, upward, type Root } from './place.ts'
 
 const lockfiles: readonly string[] = ['package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml', 'yarn.lock', 'bun.lock', 'bun.lockb']
 
@@ -48,6 +49,16 @@ export function importedFiles(...entries: readonly string[]): Set<string> {
     }
   }
   return found
+}
+
+/**
+ * Modules of the project that this process has required, by whatever name: `require('./webpack.' + mode)` stands in many a configuration. Node tells of
+ * CommonJS alone.
+ */
+export function loadedFiles({ given, real }: Root): string[] {
+  return Object.keys(createRequire(import.meta.url).cache).filter(
+    (path) => !isDependency(path) && [given, real].some((folder) => isWithin(folder, path)),
+  )
 }
 
 /** TypeScript writes `./x.js` for x.ts, and everybody leaves extensions out. */

@@ -24,7 +24,7 @@ export interface Consumed {
   readonly overwritten: readonly string[]
   /** Files that git does not track, with a preset that takes only those that it does. */
   readonly untracked: Artifacts
-  /** Files of which only the audit knows, or that only declarations were made from, and that did not hold still, so that nobody can say what was read. */
+  /** Files of which no bundler told (of an audit, required, or that only declarations were made from) and that did not hold still, so that nobody can say what was read. */
   readonly unsettled: readonly string[]
 }
 

@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { InTotoError, JsonValue } from 'intoto'
 import { walkFiles } from 'intoto/node'
 import { heardFiles, isListening } from './audit.ts'
-import { importedFiles, lockfileOf, packageFiles } from './baseline.ts'
+import { importedFiles, loadedFiles, lockfileOf, packageFiles } from './baseline.ts'
 import { isCommandOf, ownScript } from './command.ts'
 import { removeEarlier, type Owner } from './earlier.ts'
 import { listenToExit } from './exit.ts'
@@ -235,6 +235,7 @@ export class RecordingRun implements Run {
     this.files(packageFiles(found))
     this.files(packageFiles([join(session.root.real, 'x')]))
     if (session.options.dependencies !== 'none') this.files(lockfileOf(session.root.real))
+    this.#heard(loadedFiles(session.root))
     if (session.options.audit) this.#audited()
     const repeats = (other: RunRecord): boolean => other.label === record.label && isCovered(other, record)
     session.records = [...session.records.filter((other) => !repeats(other)), record]
@@ -242,13 +243,18 @@ export class RecordingRun implements Run {
   }
 
   #audited(): void {
-    const { clock, coverage, materials } = this.#record
-    for (const path of heardFiles(this.#session)) {
+    this.#heard(heardFiles(this.#session))
+    if (isListening()) this.#record.coverage.add('audit')
+  }
+
+  /** Files of which nobody told. */
+  #heard(paths: Iterable<string>): void {
+    const { clock, materials } = this.#record
+    for (const path of paths) {
       const source = sourceOf(path, this.#host.folder, this.#paths)
       if ('real' in source && !materials.has(this.#keyOf(source)))
         this.#add(source, { module: false, since: clock.changedFrom, audited: true })
     }
-    if (isListening()) coverage.add('audit')
   }
 
   #consumed(id: string, digest: string): void {

@@ -21,7 +21,7 @@ export interface Material {
   /** Whether it is part of the module graph; else it was declared, watched or found. */
   readonly module: boolean
   readonly used?: string
-  /** Nobody told of it but the audit, or declarations among the products: then a change is said, and fails no build. */
+  /** Nobody told of it but the audit, Node's list of what was required, or declarations among the products: then a change is said, and fails no build. */
   readonly audited?: boolean
 }
 

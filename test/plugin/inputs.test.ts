@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { linkName, Project, sha256, vites, type Bundler } from './project.ts'
+import { linkName, Project, sha256, smallProject, vites, type Bundler } from './project.ts'
 
 const hasStrace = isThere('strace')
 if (!hasStrace && process.env['CI_PEERS'] !== '1') process.stdout.write('skipped: no strace, so opened files are not traced\n')
@@ -118,5 +118,25 @@ describe('a library with two outputs, by rollup', () => {
     const materials = await checkLink(project)
     expect([...opened].filter((name) => !name.startsWith('dist/') && !materials.includes(name))).toEqual([])
     expect(materials.filter((name) => !opened.has(name))).toEqual(unopened)
+  })
+})
+
+describe('a script in CommonJS', () => {
+  it.each(['webpack', 'esbuild'] as const)('has what it requires by a computed name among the materials of %s', async (bundler) => {
+    const project = smallProject(`computed-${bundler}`, bundler)
+    project.write('config/production.cjs', `module.exports = require('./shared' + '.cjs')`)
+    project.write('config/shared.cjs', `module.exports = 'shared'`)
+    project.write('config/unused.cjs', '')
+    const build =
+      bundler === 'webpack'
+        ? `require('webpack')({ mode: 'production', name: settings, entry: './src/main.js', output: { path: __dirname + '/dist' }, plugins: [inToto()] }, (error, stats) => { if (error || stats.hasErrors()) throw error ?? stats })`
+        : `require('esbuild').build({ banner: { js: '/* ' + settings + ' */' }, entryPoints: ['src/main.js'], bundle: true, outdir: 'dist', plugins: [inToto()] })`
+    const script = `const settings = require('./config/' + process.env.MODE + '.cjs')
+import('unplugin-in-toto/${bundler}').then(({ default: inToto }) => ${build})`
+    project.write('build.cjs', script)
+    const { code, text } = await project.node(['build.cjs'], { MODE: 'production' })
+    expect(code, text).toBe(0)
+    const config = (await checkLink(project)).filter((name) => /^(?:config|build)/.test(name))
+    expect(config).toEqual(['build.cjs', 'config/production.cjs', 'config/shared.cjs'])
   })
 })
