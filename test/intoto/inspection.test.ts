@@ -1,7 +1,7 @@
 /** Inspections from the verifier's side: when they run, what they are told, how they fail. Real commands run in test/node. */
 import { describe, expect, it } from 'vitest'
 import { createLink, InTotoError, linkFileName, type Inspect, type Inspection } from 'intoto'
-import { alice, codesOf, errorsOf, files, inspection, layout, linkFile, step, verdict } from './world.ts'
+import { alice, codesOf, errorsOf, files, inspection, layout, linkFile, signed, step, verdict } from './world.ts'
 
 const build = step('build', { products: ['ALLOW *'] })
 const links = [await linkFile(alice, { name: 'build', products: files({ 'dist/a.js': 'a' }) })]
@@ -30,6 +30,19 @@ describe('inspections', () => {
       { name: 'one', kind: 'inspection', status: 'ok', threshold: 0, products: 1 },
       { name: 'two', status: 'ok' },
     ])
+  })
+
+  it('end without any verdict when they are interrupted, in a sublayout too', async () => {
+    const interrupted: Inspect = () => Promise.reject(new InTotoError({ code: 'E_NOT_RECORDED', message: 'interrupted' }))
+    const wire = layout([build], { inspect: [inspection('look')] })
+    await expect(verdict({ layout: wire, links, options: { inspect: interrupted } })).rejects.toThrow('interrupted')
+    const inner = { [linkFileName('build', alice.key.keyid)]: await signed(wire, [alice]) }
+    const below = Object.fromEntries(
+      links.flatMap((files) => Object.entries(files)).map(([name, bytes]) => [`build.${alice.key.keyid.slice(0, 8)}/${name}`, bytes]),
+    )
+    await expect(verdict({ layout: layout([build]), links: [inner, below], options: { inspect: interrupted } })).rejects.toThrow(
+      'interrupted',
+    )
   })
 
   it('are refused, never skipped, where nothing can run them', async () => {

@@ -59,6 +59,7 @@ describe('parseLayout', () => {
     ['a rule of three words', (l) => (l.steps[0].expected_materials = [['ALLOW', 'a', 'b']]), 'layout.steps[0].expected_materials[0]'],
     ['an inspection of another _type', (l) => (l.inspect = [{ ...inspection('x'), _type: 'step' }]), 'layout.inspect[0]._type'],
     ['an inspection without command', (l) => (l.inspect = [{ ...inspection('x'), run: [] }]), 'layout.inspect[0].run'],
+    ['an inspection with an empty command', (l) => (l.inspect = [{ ...inspection('x'), run: ['', 'x'] }]), 'layout.inspect[0].run'],
     ['an inspection with a command of one string', (l) => (l.inspect = [{ ...inspection('x'), run: 'true' }]), 'layout.inspect[0].run'],
     [
       'a malformed rule of an inspection',

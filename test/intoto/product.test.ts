@@ -98,6 +98,12 @@ describe('a folder that is judged', () => {
     expect(errorsOf(await judged(folder({}, { path: '' }), nothing))).toMatchObject([{ code: 'E_PRODUCT', file: '.' }])
   })
 
+  it('is not looked at while the links do not hold', async () => {
+    const report = await judged(folder({ 'dist/new.js': 'n' }), { links: [sourceLink] })
+    expect(codesOf(report)).toEqual(['E_MISSING_STEP'])
+    expect(report.product).toBeUndefined()
+  })
+
   it('takes the last step that made a file', async () => {
     const steps = [step('build'), step('minify', { by: [bob] })]
     const links = [buildLink, await linkFile(bob, { name: 'minify', materials: files(honest), products: files({ 'dist/a.js': 'small' }) })]

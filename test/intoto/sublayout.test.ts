@@ -46,6 +46,32 @@ const judged = async (inner: object, links: Record<string, Uint8Array> = innerLi
   verdict({ layout: outer, links: [await sublayout(inner), folder('build', alice, links)], options })
 
 describe('a sublayout', () => {
+  it('is verified as a whole when only the steps up to its own are looked at', async () => {
+    const options = { through: 'build' }
+    expect((await judged(layout(innerSteps), innerLinks, options)).ok).toBe(true)
+    const { [linkFileName('fetch', bob.key.keyid)]: _, ...without } = innerLinks
+    expect(errorsOf(await judged(layout(innerSteps), without, options))).toMatchObject([{ code: 'E_MISSING_STEP', step: 'build/fetch' }])
+    const named = layout([step('build', { by: [bob] }), ...innerSteps])
+    expect(errorsOf(await judged(named, innerLinks, options))).toMatchObject([{ code: 'E_MISSING_STEP', step: 'build/build' }])
+  })
+
+  it('that fails is the one that the Report holds, when several functionaries deliver one', async () => {
+    const two = layout([step('build', { by: [alice, bob] })])
+    const by = async (who: Person, inner: object): Promise<Record<string, Uint8Array>[]> => [
+      { [linkFileName('build', who.key.keyid)]: await signed(inner, [who]) },
+      folder('build', who, innerLinks),
+    ]
+    const late = layout(innerSteps, { expires: '2001-01-01T00:00:00Z' })
+    for (const [first, second] of [
+      [layout(innerSteps), late],
+      [late, layout(innerSteps)],
+    ] as const) {
+      const report = await verdict({ layout: two, links: [...(await by(alice, first)), ...(await by(bob, second))] })
+      expect(codesOf(report)).toEqual(['E_LAYOUT_EXPIRED'])
+      expect(report.steps[0]!.sublayout).toMatchObject({ ok: false, layout: { expires: '2001-01-01T00:00:00Z' } })
+    }
+  })
+
   it("stands for its summary link: materials of the first step, products and command of the last, under the step's name", async () => {
     const wire = layout([
       step('build', { command: ['cc'], materials: ['DISALLOW *'], products: ['REQUIRE app', 'ALLOW app', 'DISALLOW *'] }),

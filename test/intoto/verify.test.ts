@@ -170,7 +170,25 @@ describe('owners', () => {
 
   it('refuses a link in place of a layout', async () => {
     const link = decodeMetadata(Object.values(await linkFile(owner, { name: 'build' }))[0]!)
-    expect(codesOf(await judge(link, { keys: [owner.key], links: memoryLinks({}) }))).toEqual(['E_LAYOUT_INVALID'])
+    expect(errorsOf(await judge(link, { keys: [owner.key], links: memoryLinks({}) }))).toMatchObject([
+      { code: 'E_LAYOUT_INVALID', message: 'layout: is no layout' },
+    ])
+  })
+
+  it('says who signed a layout that the given key did not, be it nobody', async () => {
+    for (const [by, text] of [
+      [[], 'nobody'],
+      [
+        [mallory],
+        keyids(mallory.key)
+          .slice(0, 2)
+          .map((id) => id.slice(0, 8))
+          .join(', '),
+      ],
+    ] as const) {
+      const report = await verdict({ layout: layout([build]), by: [...by] })
+      expect(errorsOf(report)).toMatchObject([{ code: 'E_LAYOUT_SIGNATURE', actual: { label: 'signatures', text } }])
+    }
   })
 })
 
