@@ -59,8 +59,6 @@ class Cuts {
   /** JSON values in the tables, beyond the one that stands in for each. */
   values = 0
   private readonly bytes: Uint8Array
-  /** What the tables refer to. */
-  private own: Uint8Array | undefined
   private readonly limits: Limits
   /** The member around `materials` and `products`; undefined in the payload of an envelope, which is the link itself. */
   private readonly outer: 'signed' | undefined
@@ -82,9 +80,7 @@ class Cuts {
   }
 
   private artifacts(side: Side, start: number): { end: number; standIn: string } | undefined {
-    // The file is the caller's, who may use its buffer again while the tables live; the payload of an envelope has been decoded to one of ours.
-    this.own ??= this.outer === undefined ? this.bytes : this.bytes.slice()
-    const scanned = this.tables[side] === undefined ? scanArtifacts(this.own, start, this.limits) : undefined
+    const scanned = this.tables[side] === undefined ? scanArtifacts(this.bytes, start, this.limits) : undefined
     if (scanned === undefined) {
       this.gaveUp = true
       return undefined
@@ -128,15 +124,19 @@ function remaining(limits: Limits, values: number): Limits {
 }
 
 function metablock(rest: Uint8Array, cuts: Cuts, { limits, what }: Source): FastLink | undefined {
-  if (!cuts.hasBoth) return undefined
+  const { tables } = cuts
+  if (tables.materials === undefined || tables.products === undefined) return undefined
+  // The file is the caller's, who may use its buffer again; the payload of an envelope has been decoded to one of ours.
+  tables.materials = tables.materials.detached()
+  tables.products = tables.products.detached()
   const { value: file, floats } = parseJson(rest, { limits: remaining(limits, cuts.values), what })
   if (!isJsonObject(file) || floats || Object.hasOwn(file, 'payload') || Object.hasOwn(file, 'payloadType')) return undefined
   const payload = linkWith(file['signed'], cuts, limits)
   if (payload === undefined) return undefined
   const signed = file['signed'] as JsonObject
   const written = new Map([
-    [signed['materials'] as JsonObject, cuts.tables.materials!],
-    [signed['products'] as JsonObject, cuts.tables.products!],
+    [signed['materials'] as JsonObject, tables.materials],
+    [signed['products'] as JsonObject, tables.products],
   ])
   const { signedBytes, signatures } = readMetablock(file, { limits, what, canonical: (value) => canonicalJson(value, written) })
   return { format: 'metablock', payload, signatures, signedBytes }

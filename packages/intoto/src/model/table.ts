@@ -46,6 +46,13 @@ export class ArtifactTable {
     this.artifacts = init.source?.artifacts
   }
 
+  /** The same table over a copy of its own part of the bytes. */
+  detached(): ArtifactTable {
+    const { start, end } = this.init
+    const places = this.places.map((place) => place - start)
+    return new ArtifactTable({ ...this.init, bytes: this.bytes.slice(start, end), places, start: 0, end: end - start })
+  }
+
   /** Where the name of an artifact begins in `bytes`. */
   start(i: number): number {
     return this.places[i * strideOf]!
