@@ -116,7 +116,7 @@ function layout(opened: Opened, given: Circumstances): Work {
   for (const key of given.keys) if (!isSigned(opened, key)) never(`${given.folder}: a layout without a signature of its owner`)
   if (payload['_type'] !== 'layout') never('no layout')
   if (!(Date.parse(payload['expires'] as string) > Date.UTC(2026, 5, 1))) never('expired')
-  const steps = payload['steps'] as Loose[]
+  const steps = (payload['steps'] === null ? [] : payload['steps']) as Loose[] // as Go writes an empty list
   const done = new Map<string, Work>()
   for (const step of steps) done.set(step['name'] as string, stepWork(step, payload['keys'] as Record<string, Loose>, given))
   for (const step of steps) {
