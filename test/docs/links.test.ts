@@ -38,4 +38,10 @@ describe('links', () => {
     const pages = documents.map(({ name }) => name).filter((name) => name.startsWith('docs/'))
     expect(pages.filter((name) => !linked.has(name) && !linked.has(posix.dirname(name)))).toEqual([])
   })
+
+  test('the index lists every page of docs, or its folder', () => {
+    const listed = new Set(targets(readDocument('docs/README.md')).map((target) => posix.join('docs', target)))
+    const pages = documents.map(({ name }) => name).filter((name) => name.startsWith('docs/') && name !== 'docs/README.md')
+    expect(pages.filter((name) => !listed.has(name) && !listed.has(posix.dirname(name)))).toEqual([])
+  })
 })
