@@ -85,6 +85,8 @@ describe('importKey', () => {
     const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
     const [pkcs1, spki] = (['pkcs1', 'spki'] as const).map((type) => publicKey.export({ type, format: 'pem' }) as string)
     expect(await importKey(pkcs1!)).toEqual(await importKey(spki!))
+    for (const damaged of [pkcs1!.replace(/\n(.)/, '\nA'), '-----BEGIN RSA PUBLIC KEY-----\nMAA=\n-----END RSA PUBLIC KEY-----\n'])
+      expect(await refusal('E_KEY', () => importKey(damaged))).toMatch(/damaged|not an RSA key/)
   })
 
   const ed = Buffer.from(peer('ed25519').pem.split('\n')[1]!, 'base64')

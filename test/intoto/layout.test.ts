@@ -132,6 +132,8 @@ describe('parseLayout', () => {
     ['a scheme that objects inherit', (key) => (key.scheme = 'constructor')],
     ['a private key', (key) => (key.keyval.private = 'ab'.repeat(32))],
     ['no material', (key) => (key.keyval = {})],
+    ['null for material', (key) => (key.keyval = null)],
+    ['a text for material', (key) => (key.keyval = key.keyval.public)],
     ['half a key', (key) => (key.keyval.public = key.keyval.public.slice(0, 32))],
   ]
   for (const [what, change] of confused) {

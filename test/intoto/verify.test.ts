@@ -82,7 +82,10 @@ describe('verify and judge', () => {
         byproducts: { 'return-value': 0 },
       }),
     ]
-    const { summary } = await verdict({ layout: layout([step('build'), step('test', { by: [bob] })]), links })
+    const wire = layout([step('build'), step('test', { by: [bob] })])
+    const { summary } = await verdict({ layout: wire, links })
+    const product = { path: '', kind: 'folder', artifacts: {}, ignore: [] } as const
+    expect(await verdict({ layout: wire, links, options: { product } })).not.toHaveProperty('summary')
     expect(summary).toMatchObject({
       name: '',
       materials: { m: {} },
@@ -208,6 +211,8 @@ describe('expiry', () => {
     expect(problem!.fix[0]).toContain('layout renew')
     const broken = await verdict({ layout: layout([build], { expires }), options: { now: new Date('2030-06-04T01:00:00Z') } })
     expect(errorsOf(broken)).toMatchObject([{ code: 'E_LAYOUT_EXPIRED', message: 'layout: expired 3 days ago (2030-06-01)' }])
+    const empty = await verdict({ layout: layout([], { expires }), options: { now: new Date('2030-06-04T01:00:00Z') } })
+    expect(errorsOf(empty)).toMatchObject([{ code: 'E_LAYOUT_EXPIRED', message: 'layout: expired 3 days ago (2030-06-01)' }])
   })
 })
 
