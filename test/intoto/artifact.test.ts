@@ -10,6 +10,7 @@ describe('artifactName', () => {
     expect(artifactName('src//x/../a.js')).toBe('src/a.js')
     expect(artifactName('../lib/./b.js')).toBe('../lib/b.js')
     expect(artifactName('a/../../b')).toBe('../b')
+    expect(artifactName('./../../../b/../c')).toBe('../../../c')
     expect(artifactName('/a/../../b')).toBe('/b')
     expect(artifactName('dist/')).toBe('dist')
     expect(artifactName('.')).toBe('.')

@@ -51,6 +51,14 @@ describe('inspections', () => {
     expect([report.ok, report.inspections[0]!.status]).toEqual([false, 'unchecked'])
   })
 
+  it('are always run: a signed link of that name does not stand for one', async () => {
+    const signedLink = await linkFile(alice, { name: 'look', products: files({ 'dist/a.js': 'a' }) })
+    const wire = layout([build], { inspect: [inspection('look', { products: ['DISALLOW *'] })] })
+    expect(codesOf(await verdict({ layout: wire, links: [...links, signedLink] }))).toEqual(['E_UNSUPPORTED'])
+    const inspect: Inspect = async ({ name }) => createLink({ name, products: files({ evil: 'e' }) })
+    expect(codesOf(await verdict({ layout: wire, links: [...links, signedLink], options: { inspect } }))).toEqual(['E_RULE'])
+  })
+
   const unverified: [string, object, object][] = [
     ['a signature is missing', { by: [] }, {}],
     ['the layout has expired', {}, { expires: '2020-01-01T00:00:00Z' }],

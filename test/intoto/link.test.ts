@@ -47,6 +47,7 @@ describe('parseLink', () => {
     ['a digest that is not hex', { products: { a: { sha256: 'xyz' } } }, 'link.products.a.sha256'],
     ['an empty digest', { products: { a: { sha256: '' } } }, 'link.products.a.sha256'],
     ['a string in place of digests', { products: { 'a b': 'abcd' } }, 'link.products["a b"]'],
+    ['null in place of digests', { products: { a: null } }, 'link.products.a'],
     ['a list in place of digests', { products: { a: ['abcd'] } }, 'link.products.a'],
     ['an environment that is text', { environment: 'x' }, 'link.environment'],
   ]

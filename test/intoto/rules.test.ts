@@ -180,6 +180,16 @@ describe('MATCH', () => {
     expect(
       (await products(['MATCH *.js IN out WITH PRODUCTS IN lib FROM first', 'DISALLOW *'], { products: { 'out/b.js': 'b' } }, first)).ok,
     ).toBe(true)
+    const long = 'n'.repeat(1000)
+    expect(
+      (
+        await products(
+          ['MATCH * IN out WITH PRODUCTS IN lib FROM first', 'DISALLOW *'],
+          { products: { [`out/${long}`]: 'l' } },
+          { products: { [`lib/${long}`]: 'l' } },
+        )
+      ).ok,
+    ).toBe(true)
     expect((await products(['MATCH * IN "" WITH PRODUCTS IN "" FROM first', 'DISALLOW *'], { products: { 'a.js': 'a' } }, first)).ok).toBe(
       true,
     )
