@@ -1,8 +1,11 @@
 /** One app in every bundler that is neither Vite nor Rollup: its link against what a trace of the operating system saw, and against the disk. */
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { bun, others, Project, sha256, type Ended, type Other } from './project.ts'
+
+// Three builds, one of them traced.
+vi.setConfig({ testTimeout: 180_000 })
 
 const hasStrace = isThere('strace') || process.env['CI_PEERS'] === '1'
 if (!hasStrace) process.stdout.write('skipped: no strace, so opened files are not traced\n')
