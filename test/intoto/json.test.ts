@@ -203,6 +203,41 @@ describe('the writer', () => {
     )
   })
 
+  it('writes the same in its quick way and its plain one', () => {
+    const odd = fc.constantFrom<JsonValue>(
+      -0,
+      1e21,
+      5e-324,
+      2n ** 80n,
+      '\\ud800',
+      '\u0000',
+      { toJSON: 'x' },
+      { __proto__: null, 2: 1, 1: 2 },
+    )
+    const { tree } = fc.letrec<{ tree: JsonValue }>((tie) => ({
+      tree: fc.oneof(
+        { maxDepth: 4 },
+        odd,
+        fc.string({ unit: 'binary-ascii' }).filter((text) => !text.includes('\u007f')),
+        fc.double({ noNaN: true, noDefaultInfinity: true }),
+        fc.boolean(),
+        fc.array(tie('tree')),
+        fc.dictionary(fc.string({ unit: 'grapheme-ascii' }), tie('tree')),
+      ),
+    }))
+    // With this style all that the plain way does is to write.
+    fc.assert(
+      fc.property(tree, (value) => {
+        expect(stringifyJson(value)).toBe(stringifyJson(value, { ascii: true }))
+      }),
+    )
+  })
+
+  it('never asks an object how it wants to be written', () => {
+    expect(stringifyJson({ at: new Date(0) as unknown as JsonValue })).toBe('{"at":{}}')
+    expect(stringifyJson({ toJSON: (() => 1) as unknown as JsonValue, a: 1 }).includes('"a":1')).toBe(true)
+  })
+
   it('leaves out members that are undefined', () => {
     expect(stringifyJson({ a: undefined as unknown as JsonValue, b: 1 })).toBe('{"b":1}')
   })

@@ -48,13 +48,21 @@ describe('recording with threads', () => {
       import { syncBuiltinESMExports } from 'node:module'
       let started = 0
       workers.Worker = class {
-        constructor(code, { workerData }) {
+        constructor() {
           started++
           if (process.argv[2] === 'fail') throw new Error('no threads')
-          if (process.argv[2] === 'die') Atomics.add(workerData.next, 0, 3)
         }
         on() {}
         unref() {}
+      }
+      workers.MessageChannel = class {
+        port1 = {
+          unref() {},
+          postMessage(task) {
+            if (process.argv[2] === 'die') Atomics.add(task.next, 0, 3)
+          },
+        }
+        port2 = {}
       }
       syncBuiltinESMExports()
       console.log(JSON.stringify(n.recordArtifactsSync(['.'])))
@@ -64,6 +72,41 @@ describe('recording with threads', () => {
       expect(JSON.parse(stdout), how).toEqual(expected)
       expect(Number(stderr), 'threads are asked for').toBeGreaterThan(0)
     }
+  })
+
+  it('calls for threads before the first of a few large files', () => {
+    const few = folder({ a: '', b: '', c: '' })
+    for (const name of ['a', 'b', 'c']) truncateSync(join(few, name), large / 2)
+    let opened = 0
+    replaceFs('openSync', (real) => (...args) => {
+      opened++
+      sleep(1_000)
+      return real(...args)
+    })
+    const digest = { sha256: sha256(new Uint8Array(large / 2)) }
+    expect(recordArtifactsSync(['.'], { base: few })).toEqual({ a: digest, b: digest, c: digest })
+    expect(opened).toBeLessThan(3)
+  })
+
+  it('gives the next recording the threads of the last one, and does not wait for them when all is done', () => {
+    const code = `import workers from 'node:worker_threads'
+      import { syncBuiltinESMExports } from 'node:module'
+      let started = 0
+      workers.Worker = class extends workers.Worker {
+        constructor(...args) {
+          super(...args)
+          started++
+        }
+      }
+      syncBuiltinESMExports()
+      import os from 'node:os'
+      const [a, b] = [n.recordArtifactsSync(['.']), n.recordArtifactsSync(['.'])]
+      console.log(JSON.stringify([a, b]))
+      console.error(started, os.availableParallelism() - 1)`
+    const { stdout, stderr } = runScript(code, { cwd: base })
+    expect(JSON.parse(stdout)).toEqual([expected, expected])
+    const [started, spare] = stderr.trim().split(' ').map(Number)
+    expect(started).toBe(Math.min(spare ?? 0, 3))
   })
 
   it('fails for a file that a thread cannot read, as it fails for any other', async () => {

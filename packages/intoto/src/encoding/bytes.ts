@@ -62,18 +62,30 @@ urlTable[43] = urlTable[47] = 255
 
 /** Standard base64 with padding (RFC 4648, section 4). */
 export function toBase64(bytes: Uint8Array): string {
+  return decoder.decode(encodeBase64(bytes))
+}
+
+/** The same as ASCII, for texts too large to be copied about. */
+export function encodeBase64(bytes: Uint8Array): Uint8Array {
   const out = new Uint8Array(Math.ceil(bytes.length / 3) * 4)
+  const rest = bytes.length % 3
+  const whole = bytes.length - rest
   let at = 0
-  for (let i = 0; i < bytes.length; i += 3) {
-    const group = (bytes[i]! << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
-    out[at++] = encodeTable[group >> 18]!
-    out[at++] = encodeTable[(group >> 12) & 63]!
-    out[at++] = encodeTable[(group >> 6) & 63]!
-    out[at++] = encodeTable[group & 63]!
+  for (let i = 0; i < whole; i += 3) {
+    const group = (bytes[i]! << 16) | (bytes[i + 1]! << 8) | bytes[i + 2]!
+    out[at] = encodeTable[group >> 18]!
+    out[at + 1] = encodeTable[(group >> 12) & 63]!
+    out[at + 2] = encodeTable[(group >> 6) & 63]!
+    out[at + 3] = encodeTable[group & 63]!
+    at += 4
   }
-  const missing = (3 - (bytes.length % 3)) % 3
-  out.fill(61, out.length - missing)
-  return decoder.decode(out)
+  if (rest === 0) return out
+  const group = (bytes[whole]! << 16) | ((rest === 2 ? bytes[whole + 1]! : 0) << 8)
+  out[at] = encodeTable[group >> 18]!
+  out[at + 1] = encodeTable[(group >> 12) & 63]!
+  out[at + 2] = rest === 2 ? encodeTable[(group >> 6) & 63]! : 61
+  out[at + 3] = 61
+  return out
 }
 
 /**

@@ -7,6 +7,7 @@ import { InTotoError } from '../errors.ts'
 import { fromUtf8 } from './bytes.ts'
 import { checkLimits, maxDepth, withDefaults, type Limits } from './limits.ts'
 import { sortNames } from './order.ts'
+import { plainJson } from './plain.ts'
 
 export { beyondLimit, defaultLimits, withDefaults, type Limits } from './limits.ts'
 
@@ -262,7 +263,10 @@ export interface JsonStyle {
  * @throws E_FORMAT for numbers that JSON lacks, half surrogate pairs, and nesting beyond `maxDepth`
  */
 export function stringifyJson(value: JsonValue, style: number | JsonStyle = {}): string {
-  const writer = new Writer(typeof style === 'number' ? { indent: style } : style)
+  const laidOut = typeof style === 'number' ? { indent: style } : style
+  const usual = laidOut.indent || laidOut.sorted || laidOut.ascii ? undefined : plainJson(value)
+  if (usual !== undefined) return usual
+  const writer = new Writer(laidOut)
   writer.value(value, 0)
   return writer.text
 }

@@ -18,6 +18,12 @@ export function compareCodePoints(a: string, b: string): number {
   return a.length - b.length
 }
 
+/** Are these names in that order, for certain? */
+export function isSorted(names: readonly string[]): boolean {
+  for (let i = 1; i < names.length; i++) if (names[i - 1]! >= names[i]!) return false
+  return !names.some((name) => /[\ud800-\uffff]/.test(name))
+}
+
 /** Sorts in place by code point; costs one pass when the names are in order already, as files made by a tool are. */
 export function sortNames(names: string[]): string[] {
   let high = false

@@ -15,6 +15,14 @@ export interface Artifacts {
   [name: string]: DigestMap
 }
 
+/**
+ * The digest map of a recorded file. Made in this way it takes a quarter of the memory that a record has which was empty first, and there may be
+ * 250,000 of them.
+ */
+export function sha256Map(digest: string): DigestMap {
+  return Object.setPrototypeOf({ sha256: digest }, null) as DigestMap
+}
+
 /** Hex length of each algorithm that is strong enough to tie two files together. */
 const strong: readonly (readonly [string, number])[] = [
   ['sha256', 64],

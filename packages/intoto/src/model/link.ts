@@ -3,7 +3,7 @@
  * fits a layout: that is the verification's.
  */
 import { emptyRecord, withDefaults, type JsonObject, type JsonValue, type Limits } from '../encoding/json.ts'
-import { sortNames } from '../encoding/order.ts'
+import { isSorted, sortNames } from '../encoding/order.ts'
 import { parseArtifacts, type Artifacts, type DigestMap } from './artifact.ts'
 import { expectLiteral, expectRecord, expectString, expectStrings, within, type Place } from './member.ts'
 
@@ -63,7 +63,8 @@ export function parseLink(value: unknown, limits?: Partial<Limits>): Link {
 }
 
 /**
- * A link with all seven members that both reference tools write, artifacts in the order of their names.
+ * A link with all seven members that both reference tools write, artifacts in the order of their names. What it is made from must not be changed
+ * any more.
  * @throws E_FORMAT when a digest is not hex
  */
 export function createLink(init: LinkInit): Link {
@@ -79,8 +80,11 @@ export function createLink(init: LinkInit): Link {
 }
 
 function sorted(artifacts: Artifacts = {}): Artifacts {
+  const names = Object.keys(artifacts)
+  // Recorders make maps in this form, and large ones.
+  if (isSorted(names) && Object.getPrototypeOf(artifacts) === null) return artifacts
   const result = emptyRecord<DigestMap>()
-  for (const name of sortNames(Object.keys(artifacts))) result[name] = artifacts[name]!
+  for (const name of sortNames(names)) result[name] = artifacts[name]!
   return result
 }
 
@@ -98,5 +102,5 @@ export function statementFileNames(step: string, keyid: string): string[] {
 
 /** Is this exactly the form `<step>.<8 hex>.link`? Takes a file name, not a path. */
 export function isLinkFileName(name: string): boolean {
-  return /^[^/]+\.[0-9a-fA-F]{8}\.link$/.test(name)
+  return name.endsWith('.link') && /^[^/]+\.[0-9a-fA-F]{8}\.link$/.test(name)
 }

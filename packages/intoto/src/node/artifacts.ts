@@ -5,7 +5,7 @@
 import { isAbsolute, join, sep } from 'node:path'
 import { emptyRecord } from '../encoding/json.ts'
 import { InTotoError } from '../errors.ts'
-import { artifactName, type Artifacts, type DigestMap } from '../model/artifact.ts'
+import { artifactName, sha256Map, type Artifacts, type DigestMap } from '../model/artifact.ts'
 import { isLinkFileName } from '../model/link.ts'
 import { errorNumber, printable } from './fault.ts'
 import { changed, hashBytes, readDigests, type Algorithm, type Reading } from './hash.ts'
@@ -63,7 +63,8 @@ export function recordArtifactsSync(paths: readonly string[], o: RecordOptions =
   }
   const artifacts = emptyRecord<DigestMap>()
   const maps = digestMaps([...recording.files.values()], o)
-  for (const [i, name] of [...recording.files.keys()].entries()) artifacts[name] = maps[i] ?? emptyRecord<string>()
+  let i = 0
+  for (const name of recording.files.keys()) artifacts[name] = maps[i++] ?? emptyRecord<string>()
   for (const [name, folder] of recording.folders) artifacts[name] = folderDigest(folder, recording)
   return artifacts
 }
@@ -157,7 +158,7 @@ function digestMaps(files: readonly Found[], { algorithms = ['sha256'], progress
       ? hashMany(
           files.map((file) => file.path),
           progress,
-        ).map((hex) => mapOf({ sha256: hex }))
+        ).map(sha256Map)
       : files.map((file, i) => mapOf(readDigests(file.path, algorithms, () => progress?.(i, files.length)).digests))
     progress?.(files.length, files.length)
     return maps
@@ -181,5 +182,5 @@ function folderDigest(folder: string, o: RecordOptions): DigestMap {
     line: Buffer.from(`${maps[i]?.['sha256'] ?? ''}  ${file.name}\n`),
   }))
   lines.sort((a, b) => Buffer.compare(a.name, b.name))
-  return mapOf({ sha256: hashBytes('sha256', Buffer.concat(lines.map(({ line }) => line))) })
+  return sha256Map(hashBytes('sha256', Buffer.concat(lines.map(({ line }) => line))))
 }

@@ -35,8 +35,12 @@ export function errorNumber(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined
 }
 
+/** Most text, told without the tables of Unicode, which take a while to set up. */
+const plain = /^[\x20-\x7e]*$/
+
 /** A path or name as it may be printed: control, format and stray characters are spelled out, so that no name can write to a terminal. */
 export function printable(text: string): string {
+  if (plain.test(text)) return text
   return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`)
 }
 

@@ -99,24 +99,24 @@ function digestsOf(
   buffer ??= Buffer.allocUnsafeSlow(pieceSize)
   if (size <= pieceSize) {
     // Files of the kernel claim to be empty and are not.
-    const piece = buffer.subarray(0, readPiece(descriptor, buffer.subarray(0, Math.max(size, 1))))
+    const piece = buffer.subarray(0, readPiece(descriptor, buffer, Math.max(size, 1)))
     return [collect(algorithms, (algorithm) => hashBytes(algorithm, piece)), piece.length]
   }
   const hashes = algorithms.map((algorithm) => crypto.createHash(algorithm))
   let length = 0
   for (let count = 1; count > 0 && length < size; length += count) {
-    count = readPiece(descriptor, buffer.subarray(0, Math.min(pieceSize, size - length)))
+    count = readPiece(descriptor, buffer, Math.min(pieceSize, size - length))
     for (const hash of hashes) hash.update(buffer.subarray(0, count))
     tick?.()
   }
   return [collect(algorithms, (_, i) => hashes[i]?.digest('hex') ?? ''), length]
 }
 
-/** Fills the buffer unless the file ends before; a read may return less than was asked for. */
-function readPiece(descriptor: number, into: Buffer): number {
+/** Reads so many bytes unless the file ends before; a read may return less than was asked for. */
+function readPiece(descriptor: number, into: Buffer, most: number): number {
   let length = 0
-  while (length < into.length) {
-    const count = readSync(descriptor, into, length, into.length - length, null)
+  while (length < most) {
+    const count = readSync(descriptor, into, length, most - length, null)
     if (count === 0) break
     length += count
   }

@@ -2,6 +2,7 @@
 export { excludedByDefault, recordArtifacts, recordArtifactsSync, type RecordOptions } from './artifacts.ts'
 export { InterruptedError, withoutSecrets } from './child.ts'
 export { printable } from './fault.ts'
+export { sha256Map } from '../model/artifact.ts'
 export { hashFile, type Algorithm, type FileDigest } from './hash.ts'
 export { inspectIn, type InspectedProduct, type Inspections, type InspectOptions } from './inspection.ts'
 export { findSigner, loadKey, loadSigner, loadSignerSync, userKeyFile, type FoundSigner, type KeySearch, type LoadOptions } from './keys.ts'

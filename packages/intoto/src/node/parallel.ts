@@ -3,17 +3,28 @@
  * small files. What a thread does not manage (an error, a file that changes) is left to the caller, whose errors are the better ones.
  */
 import { availableParallelism } from 'node:os'
-import { Worker } from 'node:worker_threads'
-import type * as crypto from 'node:crypto'
+import { statSync } from 'node:fs'
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
+import type * as cryptography from 'node:crypto'
 import type * as fs from 'node:fs'
+import type * as threads from 'node:worker_threads'
 import { readDigests } from './hash.ts'
 
-/** Files from which on threads pay, and bytes that were hashed before when it shows that files are large. */
-const worthwhile = { files: 10_000, bytes: 96 * 1024 * 1024 }
+/** From so many files or bytes on threads pay. Sizes are asked for ahead only where that is nothing beside the hashing. */
+const worthwhile = { files: 6_000, bytes: 96 * 1024 * 1024 }
+const fewFiles = 256
 const most = 3
 /** Milliseconds without any file being finished after which threads are taken for dead; the caller then does their work. */
 const patience = 2_000
 const digestSize = 32
+
+/** What a thread is started with. */
+interface Wait {
+  readonly port: MessagePort
+  readonly signal: Int32Array
+  readonly alive: Int32Array
+  readonly idle: number
+}
 
 /** What the threads share. Whoever adds one to `next` owns the file of that number; `finished` counts what threads have done, for waiting. */
 interface Task {
@@ -31,41 +42,85 @@ interface Task {
  */
 export function hashMany(paths: readonly string[], progress?: (done: number, total: number) => void): string[] {
   const hashes: string[] = []
-  let task: Task | undefined
+  let task = isWorthwhile(paths) ? share(paths, 0) : undefined
   let bytes = 0
-  for (let i = 0; i < paths.length; i = task === undefined ? i + 1 : Atomics.add(task.next, 0, 1)) {
+  for (
+    let i = task === undefined ? 0 : Atomics.add(task.next, 0, 1);
+    i < paths.length;
+    i = task === undefined ? i + 1 : Atomics.add(task.next, 0, 1)
+  ) {
     const { digests, stats } = readDigests(paths[i] ?? '', ['sha256'], () => progress?.(i, paths.length))
     progress?.(i, paths.length)
     hashes[i] = digests.sha256 ?? ''
     bytes += Number(stats.size)
     const left = paths.length - i - 1
-    if (task === undefined && (left >= worthwhile.files || (bytes >= worthwhile.bytes && left > 1))) task = share(paths, i + 1)
+    if (task === undefined && bytes >= worthwhile.bytes && left > 1) task = share(paths, i + 1)
   }
   if (task !== undefined) collect(task, hashes)
   return hashes
 }
 
-/** Hands the files from a number on to threads as well. */
+/** Whether threads pay from the first file on; where it is not known yet, that shows while hashing. */
+function isWorthwhile(paths: readonly string[]): boolean {
+  if (paths.length >= worthwhile.files) return true
+  if (paths.length < 2 || paths.length > fewFiles) return false
+  let bytes = 0
+  for (const path of paths) bytes += sizeOf(path)
+  return bytes >= worthwhile.bytes
+}
+
+/** Nothing for what cannot be looked at: whoever hashes it finds the words. */
+function sizeOf(path: string): number {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  } catch {
+    return 0
+  }
+}
+
+/** Where the threads that wait for work are given some. */
+let ports: readonly MessagePort[] = []
+/** Milliseconds after which an idle thread ends by itself. */
+const idle = 30_000
+
+const shared = (ints: number): Int32Array => new Int32Array(new SharedArrayBuffer(ints * 4))
+/** Counts what was handed out, so that threads notice. */
+const signal = shared(1)
+/** How many threads have not ended. One that ends while it is counted on leaves its work to us. */
+const alive = shared(1)
+
+/** Hands the files from a number on to threads as well: to those of the recording before this one, if they are still there. */
 function share(paths: readonly string[], from: number): Task | undefined {
   const threads = Math.min(availableParallelism() - 1, most)
   if (threads < 1) return undefined
-  const shared = (ints: number): Int32Array => new Int32Array(new SharedArrayBuffer(ints * 4))
   const digests = new Uint8Array(new SharedArrayBuffer(paths.length * digestSize))
   const task: Task = { paths, next: shared(1).fill(from), finished: shared(1), states: shared(paths.length), digests }
-  for (let i = 0; i < threads; i++) start(task)
+  if (Atomics.load(alive, 0) <= 0) ports = startAll(threads)
+  for (const port of ports) port.postMessage(task)
+  Atomics.add(signal, 0, 1)
+  Atomics.notify(signal, 0)
   return task
 }
 
 /** A thread that can't be started claims no file, so nothing depends on it. Its code is a function of its own, since a bundle has no second file. */
-function start(task: Task): void {
-  const code = `(${work.toString()})(require('node:worker_threads').workerData, require('node:fs'), require('node:crypto'))`
+function startAll(threads: number): MessagePort[] {
+  const code = `(${work.toString()})(require('node:worker_threads'), require('node:fs'), require('node:crypto'))`
+  const ports: MessagePort[] = []
   try {
-    const worker = new Worker(code, { eval: true, workerData: task, execArgv: [], env: {} })
-    worker.on('error', () => {})
-    worker.unref()
+    while (ports.length < threads) {
+      const { port1, port2 } = new MessageChannel()
+      const workerData: Wait = { port: port2, signal, alive, idle }
+      const worker = new Worker(code, { eval: true, workerData, transferList: [port2], execArgv: [], env: {} })
+      worker.on('error', () => {})
+      worker.unref()
+      port1.unref()
+      ports.push(port1)
+      Atomics.add(alive, 0, 1)
+    }
   } catch {
     // fewer threads
   }
+  return ports
 }
 
 /** Takes over what the threads have done, and does what they have not. */
@@ -87,36 +142,57 @@ function isDone(task: Task, i: number): boolean {
 }
 
 /** Runs in a thread, so it may use nothing but what it is handed. Only what goes well at once is a digest. */
-function work(task: Task, { closeSync, constants, fstatSync, openSync, readSync }: typeof fs, { createHash }: typeof crypto): void {
+function work(
+  { receiveMessageOnPort, workerData }: typeof threads,
+  { closeSync, constants, fstatSync, openSync, readSync }: typeof fs,
+  crypto: typeof cryptography,
+): void {
+  const { port, signal, alive, idle } = workerData as Wait
   const piece = new Uint8Array(1 << 20)
-  const hash = (path: string): Buffer | undefined => {
+  const hash = (path: string): string | undefined => {
     const descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     try {
       const before = fstatSync(descriptor, { bigint: true })
       if (!before.isFile() || before.size === 0n) return undefined
-      const digest = createHash('sha256')
-      let length = 0
-      for (let count = 1; count > 0 && length < before.size; length += count) {
-        count = readSync(descriptor, piece, 0, piece.length, null)
-        digest.update(piece.subarray(0, count))
+      let length = readSync(descriptor, piece, 0, piece.length, null)
+      const first = piece.subarray(0, length)
+      let digest: string
+      if (BigInt(length) === before.size && typeof crypto.hash === 'function') digest = crypto.hash('sha256', first, 'hex')
+      else {
+        const whole = crypto.createHash('sha256').update(first)
+        for (let count = length; count > 0 && length < before.size; length += count) {
+          count = readSync(descriptor, piece, 0, piece.length, null)
+          whole.update(piece.subarray(0, count))
+        }
+        digest = whole.digest('hex')
       }
       const after = fstatSync(descriptor, { bigint: true })
       const still = before.ctimeNs === after.ctimeNs && before.mtimeNs === after.mtimeNs && BigInt(length) === after.size
-      return still ? digest.digest() : undefined
+      return still ? digest : undefined
     } finally {
       closeSync(descriptor)
     }
   }
-  for (let i = Atomics.add(task.next, 0, 1); i < task.paths.length; i = Atomics.add(task.next, 0, 1)) {
-    let digest: Buffer | undefined
-    try {
-      digest = hash(task.paths[i] ?? '')
-    } catch {
-      digest = undefined
+  const carryOut = (task: Task): void => {
+    for (let i = Atomics.add(task.next, 0, 1); i < task.paths.length; i = Atomics.add(task.next, 0, 1)) {
+      let digest: string | undefined
+      try {
+        digest = hash(task.paths[i] ?? '')
+      } catch {
+        digest = undefined
+      }
+      if (digest !== undefined) task.digests.set(Buffer.from(digest, 'hex'), i * 32)
+      Atomics.store(task.states, i, digest === undefined ? 2 : 1)
+      Atomics.add(task.finished, 0, 1)
+      Atomics.notify(task.finished, 0)
     }
-    if (digest !== undefined) task.digests.set(digest, i * 32)
-    Atomics.store(task.states, i, digest === undefined ? 2 : 1)
-    Atomics.add(task.finished, 0, 1)
-    Atomics.notify(task.finished, 0)
   }
+  for (;;) {
+    const seen = Atomics.load(signal, 0)
+    const given = receiveMessageOnPort(port)
+    if (given !== undefined) carryOut(given.message)
+    else if (Atomics.wait(signal, 0, seen, idle) === 'timed-out') break
+  }
+  Atomics.sub(alive, 0, 1)
+  port.close()
 }

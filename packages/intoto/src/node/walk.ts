@@ -71,7 +71,9 @@ export function walkPath(start: Found, inside: string, o: WalkOptions = {}): Fou
 /** `links`: real paths of the folders that hold the links through which we came here. */
 function enter(folder: Found, links: readonly string[], state: Walk): void {
   for (const entry of list(folder.path)) {
-    const child = { path: join(folder.path, entry.name), name: join(folder.name, entry.name) }
+    const name = join(folder.name, entry.name)
+    // Mostly the same text, which then is made and kept once.
+    const child = { path: folder.path === folder.name ? name : join(folder.path, entry.name), name }
     if (++state.seen > (state.limit ?? defaultLimit)) throw tooMany(folder, state.limit ?? defaultLimit)
     if (state.exclude?.(child.name, entry.isDirectory())) continue
     if (entry.isFile()) state.found.push(child)
