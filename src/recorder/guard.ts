@@ -6,7 +6,7 @@ import { lstatSync, readFileSync, statSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
 import { InTotoError, type Artifacts, type DigestMap } from 'intoto'
-import { hashFile, type FileDigest } from 'intoto/node'
+import { hashFile, sha256Map, type FileDigest } from 'intoto/node'
 import { declarationSources } from './declaration.ts'
 import { framedMaterials, intermediates, madeFrom } from './frame.ts'
 import { trackedBy } from './git.ts'
@@ -68,7 +68,7 @@ export function consumedFiles(session: Session, products: ReadonlyMap<string, Fi
     if (!generated && digest.ctimeNs >= material.since) throw changed(name, digest, material)
     checkRead(session, path, name, digest)
     const isMade = generated && digest.ctimeNs >= generatedFrom
-    ;(isMade ? found.generated : isTracked(path) ? found.materials : found.untracked)[name] = { sha256: digest.sha256 }
+    ;(isMade ? found.generated : isTracked(path) ? found.materials : found.untracked)[name] = sha256Map(digest.sha256)
     if (digest.sha512 !== undefined) found.sha512[name] = digest.sha512
   }
   return found

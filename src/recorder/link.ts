@@ -16,7 +16,7 @@ import {
   type SignOptions,
   type Statement,
 } from 'intoto'
-import { linkDirectory, type FileDigest } from 'intoto/node'
+import { linkDirectory, sha256Map, type FileDigest } from 'intoto/node'
 import { byproductsOf, environmentOf } from './byproduct.ts'
 import { commandOf } from './command.ts'
 import { unlink } from './earlier.ts'
@@ -43,7 +43,7 @@ export function draftLink(session: Session, previous?: Link): Draft {
   const { products, warnings } = producedFiles(session)
   for (const { message } of warnings) sayOnce(message, (line) => session.log.warn(line))
   const artifacts = Object.create(null) as Link['products']
-  for (const [path, { sha256 }] of products) artifacts[nameOf(root, path)] = { sha256 }
+  for (const [path, { sha256 }] of products) artifacts[nameOf(root, path)] = sha256Map(sha256)
   const folder = linkFolder(session)
   if (previous !== undefined) return { link: createLink({ ...previous, products: artifacts }), folder, products }
   const consumed = consumedFiles(session, products)
