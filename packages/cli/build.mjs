@@ -5,41 +5,22 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
+import { planned, withFiles } from './chunks.mjs'
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url))
 const { version } = JSON.parse(readFileSync(at('package.json'), 'utf8'))
 
-/** Built-in modules that take a tenth of a bare start to load and that few calls use: what is imported of them loads them when it is called. */
-const lateModules = { 'node:child_process': ['spawn', 'spawnSync'], 'node:worker_threads': ['Worker'] }
-const late = {
-  name: 'late',
-  resolveId: (id) => (Object.hasOwn(lateModules, id) ? `\0${id}` : null),
-  load: (id) => {
-    const name = id.slice(1)
-    if (!id.startsWith('\0') || !Object.hasOwn(lateModules, name)) return null
-    const load = `process.getBuiltinModule('${name}')`
-    // A constructor that returns an object gives that object to "new".
-    const lines = lateModules[name].map((member) =>
-      /^[A-Z]/.test(member)
-        ? `export function ${member}(...args) { return new (${load}.${member})(...args) }`
-        : `export const ${member} = (...args) => ${load}.${member}(...args)`,
-    )
-    return lines.join('\n')
-  },
-}
-
-/** What main.ts itself needs. */
-const entry = 'main|failure|terminal|nearest|environment|version'
-/** What brings the npm library with it, which most calls do without. */
-const seldom = 'tarball|evidence|release'
-
-const bundle = await rolldown({
-  input: { intoto: at('src/main.ts') },
+const options = {
   platform: 'node',
-  plugins: [late],
-  preserveEntrySignatures: false,
   resolve: { conditionNames: ['node', 'import', 'default'] },
   transform: { define: { PACKAGE_VERSION: JSON.stringify(version) } },
+}
+const { plugins, codeSplitting } = await planned(options)
+const bundle = await rolldown({
+  ...options,
+  input: { intoto: at('src/main.ts') },
+  plugins,
+  preserveEntrySignatures: false,
   onLog(level, log, report) {
     // a rendering that other modules need anyway lies in a shared chunk: nothing is lost
     if (log.code === 'INEFFECTIVE_DYNAMIC_IMPORT') return
@@ -49,28 +30,11 @@ const bundle = await rolldown({
 })
 const { output } = await bundle.generate({
   format: 'cjs',
-  entryFileNames: '[name].cjs',
+  entryFileNames: ({ name }) => (name === 'intoto' ? '[name].cjs' : 'chunks/[name]-[hash].cjs'),
   chunkFileNames: 'chunks/[name]-[hash].cjs',
   minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
   sourcemap: false,
-  // Loading a file costs more than skimming its text: what every verdict needs is one file, what most commands share another. Errors and the
-  // terminal stay in the entry, which prints what went wrong.
-  codeSplitting: {
-    includeDependenciesRecursively: false,
-    groups: [
-      { name: 'library', test: /[\\/]packages[\\/]intoto[\\/]dist[\\/](?!errors\.js)/, minShareCount: 4 },
-      {
-        name: 'shared',
-        test: new RegExp(`[\\\\/]packages[\\\\/]cli[\\\\/]src[\\\\/](?!(${entry}|verdict|product|${seldom})\\.ts)`),
-        minShareCount: 3,
-      },
-      {
-        name: 'judge',
-        test: new RegExp(`[\\\\/]packages[\\\\/](cli[\\\\/]src|intoto[\\\\/]dist)[\\\\/](?!(${entry}|${seldom}|errors)\\.)`),
-        minShareCount: 3,
-      },
-    ],
-  },
+  codeSplitting,
 })
 await bundle.close()
 
@@ -78,7 +42,8 @@ await bundle.close()
 // load it any more. So the command works while it is being built.
 mkdirSync(at('dist/chunks'), { recursive: true })
 const chunks = output.filter((chunk) => chunk.type === 'chunk')
-for (const { fileName, code } of chunks.toSorted((a, b) => Number(a.isEntry) - Number(b.isEntry))) place(`dist/${fileName}`, code)
+const order = ({ name }) => (name === 'intoto' ? 1 : 0)
+for (const { fileName, code } of chunks.toSorted((a, b) => order(a) - order(b))) place(`dist/${fileName}`, inAscii(withFiles(code, chunks)))
 // The verifier page, as it was built.
 const page = (name) => readFileSync(new URL(name, import.meta.resolve('intoto-page/verifier.html')), 'utf8')
 place('dist/verifier.html', page('verifier.html'))
@@ -86,6 +51,11 @@ const names = new Set(chunks.map(({ fileName }) => fileName))
 for (const name of readdirSync(at('dist/chunks'))) {
   const path = at(`dist/chunks/${name}`)
   if (!names.has(`chunks/${name}`) && Date.now() - statSync(path).mtimeMs > 10 * 60_000) rmSync(path)
+}
+
+/** Node reads ASCII faster, and keeps it in half the memory. Nothing of ours asks for the raw text of a template, where an escape would show. */
+function inAscii(code) {
+  return code.replace(/[\x7f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** Writes beside the place and renames. */

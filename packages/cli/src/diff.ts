@@ -2,7 +2,7 @@
  * `intoto layout diff`: what lies between two layouts, or between a layout and what was observed. It shows; whoever signs decides. Signatures of
  * layouts are not looked at, those of links are.
  */
-import { type Command, Option } from 'commander'
+import { type Command, Option } from './flags.ts'
 import { compareObserved, diffLayouts, functionaryNames, type Key, type Layout, type LayoutDifference, type Problem, utf8 } from 'intoto'
 import { writeFileAtomic } from 'intoto/node'
 import type { Call, CommandFile } from './command.ts'

@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { type Command, Option } from 'commander'
+import { type Command, Option } from './flags.ts'
 import { diffLayouts, encodeMetadata, InTotoError, type Layout, lintLayout, sign } from 'intoto'
 import { writeFileAtomic } from 'intoto/node'
 import { differenceLines } from './difference.ts'

@@ -2,7 +2,7 @@
  * `intoto explain`: one artifact through all steps: where it was used and made, with which content, which rule took it, or why none did. The
  * library follows it; the chain is verified on the way, and the answer says when it does not hold.
  */
-import { Option } from 'commander'
+import { Option } from './flags.ts'
 import { type ArtifactLife, type ArtifactStage, explainArtifact } from 'intoto'
 import type { Call, CommandFile } from './command.ts'
 import { exitCodes, headline, misuse } from './failure.ts'

@@ -1,5 +1,5 @@
 /** `intoto keygen`: makes a key pair. Never overwrites a file; the private one is for its owner's eyes alone from the moment it exists. */
-import { Option } from 'commander'
+import { Option } from './flags.ts'
 import { generateKeyPair, importKey, InTotoError, keyids, utf8 } from 'intoto'
 import { writeFileAtomic } from 'intoto/node'
 import { existsSync, mkdirSync } from 'node:fs'

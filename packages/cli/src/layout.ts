@@ -2,7 +2,7 @@
  * `intoto layout new|lint`: a layout from a few flags, signed or to be signed; and a look for what is probably wrong with one. What the rules of
  * a preset are is the library's business.
  */
-import type { Command } from 'commander'
+import type { Command } from './flags.ts'
 import { lintLayout, type Problem } from 'intoto'
 import type { Call, CommandFile } from './command.ts'
 import { declareDraft, type DraftFlags, refuseReplacing, writeDraft, usualLayout } from './draft.ts'

@@ -2,7 +2,7 @@
  * argv -> one command -> exit code. Holds the list of commands and loads only the one that is called, since starting up is most of what a short
  * command costs. It judges nothing and prints only the overview, the version and what went wrong.
  */
-import type { CommandFile, CommandList } from './command.ts'
+import { parseCall, type CommandFile, type CommandList } from './command.ts'
 import { loudnessOf, strangers } from './environment.ts'
 import { exitCodeOf, exitCodes, failureLines, misuse } from './failure.ts'
 import { nearest } from './nearest.ts'
@@ -124,8 +124,8 @@ async function main(words: readonly string[]): Promise<number> {
   if (group.length > 0 && (words[1] === '--help' || words[1] === '-h')) return said(`${listing(group)}\n`)
   const { name, load, rest } = commandOf(words)
   if (rest[0] === '--version') return main(['--version'])
-  const [{ parseCall }, file] = await Promise.all([import('./command.ts'), load()])
-  const parsed = parseCall(name, file, rest)
+  const file = await load()
+  const parsed = await parseCall(name, file, rest)
   if ('help' in parsed) return said(parsed.help)
   const terminal = createTerminal({ ...loudnessOf(process.env), ...parsed.options })
   for (const line of strangers(process.env)) terminal.note(line)

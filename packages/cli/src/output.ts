@@ -4,11 +4,10 @@
  */
 import { appendFileSync, realpathSync, statSync } from 'node:fs'
 import { isAbsolute, relative, sep } from 'node:path'
-import { type Command, InvalidArgumentError, Option } from 'commander'
 import { InTotoError, type Report, utf8 } from 'intoto'
 import { writeFileAtomic } from 'intoto/node'
-import { withNames } from './command.ts'
 import { misuse } from './failure.ts'
+import { type Command, Option, UnfitValue } from './flags.ts'
 import { type Context, formats } from './formats/format.ts'
 import { createColors, type Terminal } from './terminal.ts'
 
@@ -31,16 +30,16 @@ export function declareOutput(command: Command): void {
   const outputs: Output[] = []
   const names = Object.keys(formats)
   const format = new Option('--format <format>', 'how it is told; may be given several times (default: text)').argParser((name: string) => {
-    if (!Object.hasOwn(formats, name)) throw new InvalidArgumentError(`It is none of ${names.join(', ')}.`)
+    if (!Object.hasOwn(formats, name)) throw new UnfitValue(`It is none of ${names.join(', ')}.`)
     outputs.push({ format: name })
     command.setOptionValue('outputs', outputs)
     return name
   })
   command
-    .addOption(withNames(format, names))
+    .addOption(format.named(names))
     .option('--output <file>', 'file for the --format before it, in place of stdout', (file: string) => {
       const last = outputs.pop() ?? { format: 'text' }
-      if (last.file !== undefined) throw new InvalidArgumentError('Give a --format before each --output.')
+      if (last.file !== undefined) throw new UnfitValue('Give a --format before each --output.')
       outputs.push({ ...last, file })
       command.setOptionValue('outputs', outputs)
       return file

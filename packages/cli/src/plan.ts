@@ -3,7 +3,7 @@
  * model are the library's; here words become them.
  */
 import { readFileSync } from 'node:fs'
-import { type Command, Option } from 'commander'
+import { type Command, Option } from './flags.ts'
 import {
   artifactName,
   defineLayout,

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { Option } from 'commander'
+import { Option } from './flags.ts'
 import { decodeMetadata, hasSignature, InTotoError, isLink, type Link, type Signer, sign, type Statement, toStatement } from 'intoto'
 import { gitState, hashFile, linkDirectory, loadSigner, readMetadataFile, writeFileAtomic } from 'intoto/node'
 import {

@@ -2,7 +2,7 @@
  * `intoto record start|stop`: a step that is no single command, recorded in two calls with a signed, unfinished link between them; and
  * `intoto record source`, the link of the first step. None of them runs anything of the project.
  */
-import type { Command } from 'commander'
+import type { Command } from './flags.ts'
 import { sign } from 'intoto'
 import { recordSource, recordStart, recordStop } from 'intoto/node'
 import type { Call, CommandFile } from './command.ts'

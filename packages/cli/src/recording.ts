@@ -3,7 +3,7 @@
  * line's, meanings the library's.
  */
 import { statSync } from 'node:fs'
-import type { Command } from 'commander'
+import type { Command } from './flags.ts'
 import type { Link, Metadata } from 'intoto'
 import { type Exclude, linkDirectory, type RecordOptions } from 'intoto/node'
 import { headline } from './failure.ts'

@@ -4,7 +4,7 @@
  */
 import { realpathSync } from 'node:fs'
 import { basename, relative, resolve, sep } from 'node:path'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, UnfitValue } from './flags.ts'
 import { encodeMetadata, InTotoError, type Link, linkFileName, type LinkSource, type Metadata, sign } from 'intoto'
 import { readMetadataFile } from 'intoto/node'
 import { type Client, type ClientName, findClient, isClientName, packPrivately, type PrivateTarball, recordPack } from 'intoto-npm'
@@ -24,7 +24,7 @@ export function declareRelease(command: Command): void {
   command
     .option('-n, --step-name <step>', 'step of the layout that this is evidence of', 'package')
     .option('--client <name>', 'npm, pnpm, yarn or bun (default: as packageManager or the lockfile says)', (word) => {
-      if (!isClientName(word)) throw new InvalidArgumentError('It is none of npm, pnpm, yarn, bun.')
+      if (!isClientName(word)) throw new UnfitValue('It is none of npm, pnpm, yarn, bun.')
       return word
     })
     .option('--allow-file <name...>', 'packed files that look like secrets and are none')

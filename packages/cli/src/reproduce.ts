@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { Option } from 'commander'
+import { Option } from './flags.ts'
 import {
   compareLinks,
   explainDiscrepancy,

@@ -2,7 +2,7 @@
  * `intoto run`: carries out a step. Records materials, runs the command, records products, signs the link. Passes on the command's own exit code
  * once the link is written.
  */
-import type { Command } from 'commander'
+import type { Command } from './flags.ts'
 import { sign } from 'intoto'
 import { runStep } from 'intoto/node'
 import type { Call, CommandFile } from './command.ts'

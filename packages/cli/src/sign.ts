@@ -2,7 +2,7 @@
  * `intoto sign`: signs a layout or link, adds a signature, or checks signatures. The payload is never changed; where the result goes follows the
  * reference.
  */
-import { Option } from 'commander'
+import { Option } from './flags.ts'
 import {
   addSignature,
   encodeMetadata,

@@ -3,7 +3,7 @@
  * reaches a message; the environment's key is taken out of it once it is read, so that no command we start inherits it.
  */
 import { readFileSync } from 'node:fs'
-import { type Command, Option } from 'commander'
+import { type Command, Option } from './flags.ts'
 import { InTotoError, keyidFor, type Signer, type SignOptions } from 'intoto'
 import { findSigner, loadSigner } from 'intoto/node'
 import { headline, misuse } from './failure.ts'

@@ -51,11 +51,15 @@ export class OutputError extends Error {
   override readonly name: string = 'OutputError'
 }
 
+/** Most text, told without the tables of Unicode, which take a while to set up. */
+const harmless = /^(?!.*(?:##|::))[\x20-\x7e]*$/
+
 /**
  * Spells out control, format and stray characters of text that came from a file, so that no name or message can drive a terminal, and the marks by
  * which logs of CI become commands: `##[` anywhere in a line and `::` at its beginning (GitHub), `##vso[` (Azure), `##teamcity[`.
  */
 export function escape(text: string): string {
+  if (harmless.test(text)) return text
   return text.replace(
     /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{NChar}]|(?<=#)#|(?<=^\s*):(?=:)/gu,
     (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`,

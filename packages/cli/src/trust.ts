@@ -3,7 +3,7 @@
  * come from file names and decide nothing.
  */
 import { readdirSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import {
   decodeMetadata,
   functionaryNames,
@@ -24,6 +24,8 @@ import { escape } from './terminal.ts'
 export interface NamedKey {
   readonly key: Key
   readonly name: string
+  /** The file that it was read from, if it was. */
+  readonly file?: string
 }
 
 /** Most public keys that are looked at for names. */
@@ -47,7 +49,7 @@ export async function readKeys(paths: readonly string[]): Promise<NamedKey[]> {
   const keys: NamedKey[] = []
   for (const path of paths) {
     try {
-      keys.push({ key: await loadKey(path), name: nameOfFile(path) })
+      keys.push({ key: await loadKey(path), name: nameOfFile(path), file: path })
     } catch (error) {
       if (!(error instanceof InTotoError)) throw error
       const absent = error.cause instanceof InTotoError && error.cause.code === 'E_IO'
@@ -103,6 +105,7 @@ export async function keyNames(given: readonly NamedKey[], o: { file?: string; l
   for (const [id, name] of o.layout === undefined ? [] : functionaryNames(o.layout)) add({ key: o.layout?.keys[id] as Key, name })
   for (const folder of new Set(['in-toto', ...(o.file === undefined ? [] : [dirname(o.file)])])) {
     for (const file of publicKeyFiles(folder)) {
+      if (given.some((known) => known.file !== undefined && resolve(known.file) === resolve(file))) continue
       try {
         add({ key: await loadKey(file), name: nameOfFile(file) })
       } catch {

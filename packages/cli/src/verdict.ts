@@ -3,7 +3,7 @@
  * the library judges.
  */
 import { statSync } from 'node:fs'
-import { type Command, Option } from 'commander'
+import { type Command, Option } from './flags.ts'
 import {
   defaultLimits,
   type Inspect,
@@ -15,7 +15,7 @@ import {
   type Metadata,
   type Report,
 } from 'intoto'
-import { inspectIn, linkDirectory } from 'intoto/node'
+import { inspectIn, type Inspections, linkDirectory } from 'intoto/node'
 import { misuse } from './failure.ts'
 import type { Context } from './formats/format.ts'
 import { type Product, readProduct, scriptsOf } from './product.ts'
@@ -127,7 +127,9 @@ export async function reachVerdict(flags: VerdictFlags, o: VerdictCall): Promise
     limits,
     names: await keyNames(keys, { file: flags.layout, layout: layout.payload }),
     layoutFile: flags.layout,
-    scripts: scriptsOf(products[0]?.base ?? '.'),
+    get scripts() {
+      return scriptsOf(products[0]?.base ?? '.')
+    },
     trace,
     ...(flags.through === undefined ? {} : { through: flags.through }),
     ...(now === undefined ? {} : { now }),
@@ -205,14 +207,17 @@ async function pulledFolders(flags: VerdictFlags, products: readonly LocalProduc
 function inspectionsOf(products: readonly Product[], flags: VerdictFlags): { runs: () => Inspect; close: () => void } {
   const timeout = flags.inspectionTimeout === undefined ? {} : { timeout: millisecondsOf('--inspection-timeout', flags.inspectionTimeout) }
   const inspected = products.map(({ given, evidence }) => ({ path: given, name: evidence.path }))
-  const inspect = inspectIn('.', { ...timeout, ...(products.length === 0 ? {} : { product: inspected, answer: unpack }) })
+  let inspect: Inspections | undefined
   // Known again by their place: sublayouts may have inspections of the same name and command, which found another folder.
   const done: Promise<Link>[] = []
   const runs = (): Inspect => {
     let place = 0
-    return (inspection, context) => (done[place++] ??= inspect(inspection, context))
+    return (inspection, context) => {
+      inspect ??= inspectIn('.', { ...timeout, ...(products.length === 0 ? {} : { product: inspected, answer: unpack }) })
+      return (done[place++] ??= inspect(inspection, context))
+    }
   }
-  return { runs, close: () => inspect.close() }
+  return { runs, close: () => inspect?.close() }
 }
 
 /** The Reports for several products as one: each problem once, the worst status of each inspection, all files counted. */

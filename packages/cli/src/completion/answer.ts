@@ -3,7 +3,8 @@
  * line, its meaning behind a tab. It runs nothing and never fails: of a line that makes no sense there is nothing to say.
  */
 import type { Argument, Command, Option } from 'commander'
-import { type CommandFile, type CommandList, declared } from '../command.ts'
+import type { CommandFile, CommandList } from '../command.ts'
+import { declaredFor } from '../commander.ts'
 import { escape } from '../terminal.ts'
 
 /** The answer that lets the shell complete file names. */
@@ -56,7 +57,7 @@ function firstWords(commands: CommandList): Candidate[] {
 }
 
 function inCommand(name: string, file: CommandFile, o: { before: readonly string[]; current: string }): string {
-  const command = declared(name, file)
+  const command = declaredFor(name, file)
   const options = command.createHelp().visibleOptions(command)
   const { before, current } = o
   if (before.includes('--')) return files

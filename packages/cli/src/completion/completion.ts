@@ -2,9 +2,9 @@
  * `intoto completion`: a script for a shell, and the answers that the script asks for. main.ts hands over the list of commands; the one that is being typed is loaded
  * and asked for its declarations, so nothing is listed twice and nothing else is loaded.
  */
-import { Argument, InvalidArgumentError, Option } from 'commander'
 import type { Call, CommandFile, CommandList } from '../command.ts'
 import { exitCodes, misuse } from '../failure.ts'
+import { Option, UnfitValue } from '../flags.ts'
 import { write } from '../terminal.ts'
 import { answer } from './answer.ts'
 import { scripts } from './script.ts'
@@ -27,9 +27,7 @@ export function completionOf(commands: CommandList): CommandFile {
     ],
     declare(command) {
       // The words of a line that is being typed come through the same argument.
-      const shell = new Argument('[shell...]', 'your shell')
-      shell.argChoices = shells
-      command.addArgument(shell)
+      command.namedArgument('[shell...]', 'your shell', shells)
       command.addOption(new Option('--at <number>', 'what may stand at this place of the words behind --').argParser(placeOf).hideHelp())
     },
     async run({ args, options, terminal }: Call) {
@@ -49,6 +47,6 @@ export function completionOf(commands: CommandList): CommandFile {
 }
 
 function placeOf(text: string): number {
-  if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError('It is no place of a word.')
+  if (!/^\d{1,4}$/.test(text)) throw new UnfitValue('It is no place of a word.')
   return Number(text)
 }

@@ -2,7 +2,7 @@
  * `intoto doctor`: a look at the project in the working directory, and what is wrong or about to be, each with its repair. It reads, changes nothing, asks
  * no network, and never ends on an odd project: a check that can't be made says so.
  */
-import { Option } from 'commander'
+import { Option } from '../flags.ts'
 import { type Key, keyidFor } from 'intoto'
 import type { Call, CommandFile } from '../command.ts'
 import { usualLayout } from '../draft.ts'

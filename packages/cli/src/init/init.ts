@@ -5,10 +5,10 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Option } from 'commander'
+import { Option } from '../flags.ts'
 import { InTotoError, linkFileName } from 'intoto'
 import { type ClientName, findClient } from 'intoto-npm'
-import { type Call, type CommandFile, parseCall, withNames } from '../command.ts'
+import { type Call, type CommandFile, parseCall } from '../command.ts'
 import { usualLayout } from '../draft.ts'
 import { exitCodes, misuse } from '../failure.ts'
 import { escape, type Terminal } from '../terminal.ts'
@@ -55,12 +55,7 @@ export const init: CommandFile = {
       .option('-y, --yes', 'ask nothing')
       .option('--dry-run', 'show what would change, and change nothing')
       .option('--force', 'replace a layout, recipe or public key that is there')
-      .addOption(
-        withNames(
-          new Option('--bundler <name>', 'bundler or framework (default: as found)'),
-          bundlers.map(({ name }) => name),
-        ),
-      )
+      .addOption(new Option('--bundler <name>', 'bundler or framework (default: as found)').named(bundlers.map(({ name }) => name)))
       .option('--config <file>', 'its configuration (default: as found)')
       .addOption(new Option('--client <name>', 'package manager (default: as found)').choices(['npm', 'pnpm', 'yarn', 'bun']))
       .addOption(new Option('--ci <name>', 'write a recipe for builds there (default: as found)').choices(['github', 'gitlab', 'none']))
@@ -285,7 +280,7 @@ async function pack({ key }: Plan, terminal: Terminal): Promise<void> {
 
 /** Another command of ours, as if its words had been typed. */
 async function call(name: string, file: CommandFile, words: readonly string[], terminal: Terminal): Promise<number> {
-  const parsed = parseCall(name, file, words)
+  const parsed = await parseCall(name, file, words)
   if ('help' in parsed) throw new Error(`${name} printed its help`)
   return file.run({ ...parsed, terminal })
 }

@@ -2,7 +2,7 @@
  * `intoto serve`: the admission behind an HTTP server of its own. Reads flags, starts it, writes a line for each decision, ends when it is told to. What is
  * let in, the library decides.
  */
-import { type Command, Option } from 'commander'
+import { type Command, Option } from '../flags.ts'
 import { createAdmissionHandler, type Decision, defaultAdmissionLimits } from 'intoto-npm/admission'
 import { defaultLimits } from 'intoto'
 import type { Call, CommandFile } from '../command.ts'

@@ -75,9 +75,24 @@ export async function generate(algorithm: Algorithm): Promise<Uint8Array> {
   return plain(privateKey.export({ format: 'der', type: 'pkcs8' }))
 }
 
+/** Public keys as read, since one key signs many files; the oldest goes when there are many. */
+const known = new Map<string, KeyObject>()
+const mostKnown = 64
+
+function readPublicKey(spki: Uint8Array): KeyObject {
+  const bytes = asBuffer(spki)
+  const name = bytes.toString('base64')
+  const found = known.get(name)
+  if (found !== undefined) return found
+  const key = createPublicKey({ key: bytes, format: 'der', type: 'spki' })
+  if (known.size === mostKnown) known.delete(known.keys().next().value ?? '')
+  known.set(name, key)
+  return key
+}
+
 function publicKey(algorithm: Algorithm, spki: Uint8Array): KeyObject | undefined {
   try {
-    const key = createPublicKey({ key: asBuffer(spki), format: 'der', type: 'spki' })
+    const key = readPublicKey(spki)
     const type = algorithm.name === 'Ed25519' ? 'ed25519' : algorithm.name === 'ECDSA' ? 'ec' : 'rsa'
     return key.asymmetricKeyType === type ? key : undefined
   } catch {

@@ -99,7 +99,7 @@ export function ruleTokens(rule: ArtifactRule): string[] {
 /** The rule as its owner would write it in one line; a token with white space or a quotation mark is quoted as in JSON. */
 export function formatRule(rule: ArtifactRule): string {
   return ruleTokens(rule)
-    .map((token) => (token === '' || /[\s"\p{Cc}]/u.test(token) ? JSON.stringify(token) : token))
+    .map((token) => (token === '' || /[\s"\0-\x1f\x7f-\x9f]/.test(token) ? JSON.stringify(token) : token))
     .join(' ')
 }
 

@@ -46,10 +46,12 @@ function ownCopy(link: Link): Link {
 export function checkRules(run: Run, name: string): void {
   const item = [...run.layout.steps, ...run.layout.inspect].find((one) => one.name === name)!
   const report = [...run.report.steps, ...run.report.inspections].find((one) => one.name === name)!
-  const { scripts, trace } = run.session.options
+  const { options } = run.session
   for (const list of ['expected_materials', 'expected_products'] as const) {
-    const { reports, failures } = applyRules(item, list, run.chain, trace === true)
+    const { reports, failures } = applyRules(item, list, run.chain, options.trace === true)
     report.rules.push(...reports)
+    // Scripts may be read from disk when they are asked for.
+    const { scripts } = failures.length === 0 ? {} : options
     for (const failure of failures) run.add(explainFailure(failure, { chain: run.chain, ...(scripts === undefined ? {} : { scripts }) }))
     checkTravellingLinks(run, item, list)
   }

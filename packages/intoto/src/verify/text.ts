@@ -6,8 +6,12 @@ import type { DigestMap } from '../model/artifact.ts'
 import type { Step } from '../model/layout.ts'
 import type { Who } from './report.ts'
 
+/** Most names, told without the tables of Unicode, which take a while to set up. */
+const plain = /^[\x20-\x7e]*$/
+
 /** A name from outside, safe to print. */
 export function shown(name: string): string {
+  if (plain.test(name)) return name
   return name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 }
 
