@@ -1,22 +1,16 @@
 /**
- * One build for each bundler over the same generated modules, in a process of its own: `node bundlers.mjs NAME FOLDER on|off`. The benchmark starts
- * it; it prints nothing.
+ * One build for each bundler over the same generated modules, in a process of its own: `node bundlers.mjs NAME FOLDER OUT on|off`. The benchmark
+ * starts it; all that it prints is its peak memory in MB, in the last line.
  */
 import { join } from 'node:path'
-import { argv, chdir, env } from 'node:process'
+import { argv, chdir, env, resourceUsage } from 'node:process'
 import { fileURLToPath } from 'node:url'
 
 /** Each takes the entry, the output folder and the plugins, and resolves when its own promise does. */
 const builds = {
-  async vite({ entry, out, plugins }) {
-    const { build } = await import('vite')
-    await build({
-      root: '.',
-      configFile: false,
-      logLevel: 'silent',
-      plugins,
-      build: { outDir: out, minify: true, rollupOptions: { input: entry } },
-    })
+  async webpack({ entry, out, plugins }) {
+    const { default: webpack } = await import('webpack')
+    await compiled(webpack({ mode: 'production', entry, output: { path: out }, plugins, infrastructureLogging: { level: 'error' } }))
   },
   async rollup({ entry, out, plugins }) {
     const { rollup } = await import('rollup')
@@ -24,13 +18,10 @@ const builds = {
     await bundle.write({ dir: out })
     await bundle.close()
   },
-  async rolldown({ entry, out, plugins }) {
-    const { build } = await import('rolldown')
-    await build({ input: entry, output: { dir: out }, plugins, logLevel: 'silent' })
-  },
-  async webpack({ entry, out, plugins }) {
-    const { default: webpack } = await import('webpack')
-    await compiled(webpack({ mode: 'production', entry, output: { path: out }, plugins, infrastructureLogging: { level: 'error' } }))
+  async vite({ entry, out, plugins }) {
+    const { build } = await import('vite')
+    const rolldownOptions = { input: entry }
+    await build({ root: '.', configFile: false, logLevel: 'silent', plugins, build: { outDir: out, minify: true, rolldownOptions } })
   },
   async rspack({ entry, out, plugins }) {
     const { rspack } = await import('@rspack/core')
@@ -39,6 +30,30 @@ const builds = {
   async esbuild({ entry, out, plugins }) {
     const { build } = await import('esbuild')
     await build({ entryPoints: [entry], bundle: true, outdir: out, plugins, logLevel: 'silent' })
+  },
+  async rolldown({ entry, out, plugins }) {
+    const { build } = await import('rolldown')
+    await build({ input: entry, output: { dir: out }, plugins, logLevel: 'silent' })
+  },
+  async rsbuild({ entry, out, plugins, root }) {
+    const { createRsbuild } = await import('@rsbuild/core')
+    const config = { source: { entry: { index: entry } }, output: { distPath: { root: out } }, plugins, logLevel: 'error' }
+    await (await createRsbuild({ cwd: root, config, rsbuildConfig: config })).build()
+  },
+  async farm({ entry, out, plugins, root }) {
+    const { build } = await import('@farmfe/core')
+    const compilation = {
+      input: { index: entry },
+      output: { path: out, targetEnv: 'node' },
+      presetEnv: false,
+      persistentCache: false,
+      progress: false,
+    }
+    await build({ root, configFile: false, compilation, plugins })
+  },
+  async bun({ entry, out, plugins }) {
+    const { success, logs } = await globalThis.Bun.build({ entrypoints: [entry], outdir: out, plugins })
+    if (!success) throw new AggregateError(logs)
   },
 }
 
@@ -55,9 +70,10 @@ function compiled(compiler) {
 }
 
 if (argv[1] === fileURLToPath(import.meta.url)) {
-  const [, , name, folder, plugin] = argv
+  const [, , name, folder, out, plugin] = argv
   chdir(folder)
   env.NODE_ENV = 'production'
   const plugins = plugin === 'on' ? [(await import(`unplugin-in-toto/${name}`)).default()] : []
-  await builds[name]({ entry: join(folder, 'src/main.js'), out: join(folder, `out-${name}`), plugins })
+  await builds[name]({ entry: join(folder, 'src/main.js'), out: join(folder, out), plugins, root: folder })
+  process.on('exit', () => console.log(`\n${Math.round(resourceUsage().maxRSS / 1024)}`))
 }

@@ -110,6 +110,25 @@ export async function tree(folder, { files, size }) {
   }
   const pair = await generateKeyPair('ed25519')
   writeFileSync(join(folder, 'key'), pair.privatePem, { mode: 0o600 })
-  mkdirSync(join(folder, 'out'), { recursive: true })
-  return { path: 'tree', cwd: folder, key: join(folder, 'key'), out: join(folder, 'out') }
+  const outs = { ours: join(folder, 'ours'), python: join(folder, 'python'), go: join(folder, 'go') }
+  for (const out of Object.values(outs)) mkdirSync(out, { recursive: true })
+  return { path: 'tree', cwd: folder, key: join(folder, 'key'), outs }
+}
+
+/** A project of so many modules of 1 to 4 kB that one entry imports. */
+export function project(folder, modules) {
+  mkdirSync(join(folder, 'src'), { recursive: true })
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'bench', version: '1.0.0', type: 'module' }))
+  writeFileSync(join(folder, 'package-lock.json'), JSON.stringify({ name: 'bench', version: '1.0.0', lockfileVersion: 3, packages: {} }))
+  const imports = []
+  for (let i = 0; i < modules; i++) {
+    const last = 18 + ((i * 37) % 55)
+    const lines = Array.from({ length: last + 1 }, (_, line) => `export function f${i}_${line}(a, b) { return a * ${line} + b - ${i} }`)
+    const place = join(folder, `src/d${i % 50}`)
+    if (i < 50) mkdirSync(place, { recursive: true })
+    writeFileSync(join(place, `m${i}.js`), `${lines.join('\n')}\nexport default () => f${i}_0(1, 2) + f${i}_${last}(3, 4)\n`)
+    imports.push(`import m${i} from './d${i % 50}/m${i}.js'`)
+  }
+  const calls = Array.from({ length: modules }, (_, i) => `m${i}()`)
+  writeFileSync(join(folder, 'src/main.js'), `${imports.join('\n')}\nconsole.log([${calls.join(', ')}].length)\n`)
 }

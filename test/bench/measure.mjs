@@ -1,22 +1,26 @@
 /**
- * Times whole processes in turn (A B A B …) and gives ratios: the machine's speed drifts, so only figures of one interleaved run are compared.
+ * Times whole processes in turn (A B C A B C …) and gives ratios: the machine's speed drifts, so only figures of one interleaved run are compared.
  * Every part of the benchmark measures through here; it judges nothing and knows no command.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
 /** `bash` counts the processor time of all descendants that were waited for, which Node does not tell of a child. */
-const timed = 'TIMEFORMAT="%3R %3U %3S"; time "$@" >/dev/null 2>&1; code=$?; exit $code'
+const timed = 'TIMEFORMAT="%3R %3U %3S"; time "$@" 2>/dev/null; code=$?; exit $code'
 
 /** Certificates read at each start would be counted as ours (Node 20 reads the file named here before it runs a line). */
 const { NODE_EXTRA_CA_CERTS: _, ...environment } = process.env
 
-/** One run: seconds of wall clock and of processor time, and the exit code. */
+/** One run: seconds of wall clock and of processor time, the exit code, and the last line that it printed. */
 export function once({ command, cwd, env }) {
-  const result = spawnSync('bash', ['-c', timed, 'bash', ...command], { cwd, env: { ...environment, ...env }, encoding: 'utf8' })
-  const line = result.stderr.trim().split('\n').at(-1) ?? ''
-  const [wall, user, system] = line.split(' ').map(Number)
-  return { wall, cpu: user + system, code: result.status }
+  const o = { cwd, env: { ...environment, ...env }, encoding: 'utf8', maxBuffer: 1 << 26 }
+  const result = spawnSync('bash', ['-c', timed, 'bash', ...command], o)
+  const [wall, user, system] = lastLine(result.stderr).split(' ').map(Number)
+  return { wall, cpu: user + system, code: result.status, said: lastLine(result.stdout) }
+}
+
+function lastLine(text) {
+  return text.trim().split('\n').at(-1) ?? ''
 }
 
 /** Largest resident size in MB of one process (not of its children), read while it runs. */
@@ -41,30 +45,35 @@ export function memory({ command, cwd, env }) {
   })
 }
 
+/** Seconds of a round beside which starting cold is nothing. */
+const long = 8
+
 /**
- * Runs the contenders in turn, `runs` times after one warm-up, and gives each one's median and minimum. A contender whose exit code is not the
- * expected one did other work: its figures are void and it is named.
+ * Runs the contenders in turn and gives each one's samples: one round to warm up, then rounds until `seconds` are gone, at least `least`, at most
+ * `most`. A contender whose exit code is not the expected one did other work: its figures are void and it is named.
  */
-export function race(contenders, { runs = 7, expect = 0, before } = {}) {
+export function race(contenders, { least = 3, most = 9, seconds = 15 } = {}) {
   const samples = contenders.map(() => [])
-  for (let round = -1; round < runs; round++) {
+  const began = performance.now()
+  let isWarm = false
+  for (let round = 0; round < least || (round < most && performance.now() - began < seconds * 1000);) {
     contenders.forEach((contender, i) => {
-      before?.(contender)
       const sample = once(contender)
-      if (sample.code !== (contender.expect ?? expect))
+      if (sample.code !== (contender.expect ?? 0))
         throw new Error(`${contender.name}: exit code ${sample.code}: ${contender.command.join(' ').slice(0, 300)}`)
-      if (round >= 0) samples[i].push(sample)
+      samples[i].push(sample)
     })
+    if (isWarm || performance.now() - began > long * 1000) round++
+    else for (const list of samples) list.length = 0
+    isWarm = true
   }
-  return contenders.map(({ name }, i) => ({ name, wall: spread(samples[i].map((s) => s.wall)), cpu: spread(samples[i].map((s) => s.cpu)) }))
+  return contenders.map(({ name }, i) => {
+    const of = (figure) => spread(samples[i].map((sample) => sample[figure]))
+    return { name, wall: of('wall'), cpu: of('cpu'), said: samples[i].map(({ said }) => said), rounds: samples[i].length }
+  })
 }
 
 function spread(values) {
   const sorted = values.toSorted((a, b) => a - b)
-  return { min: sorted[0], median: sorted[sorted.length >> 1], max: sorted.at(-1) }
-}
-
-/** `a / b` with two digits, or a dash when there is nothing to compare. */
-export function ratio(a, b) {
-  return a === undefined || b === undefined || b === 0 ? undefined : Math.round((a / b) * 100) / 100
+  return { min: sorted[0], median: sorted[sorted.length >> 1] }
 }

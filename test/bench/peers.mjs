@@ -12,7 +12,7 @@ const go = join(folder, 'go/bin/in-toto')
 
 export const havePython = existsSync(python('in-toto-verify'))
 export const haveGo = existsSync(go)
-export const ours = fileURLToPath(new URL('../../bin/intoto.js', import.meta.url))
+export const ours = fileURLToPath(new URL('../../packages/cli/bin/intoto.js', import.meta.url))
 
 /** The same verification for each implementation. */
 export function verifiers({ layout, key, links }) {
@@ -23,34 +23,20 @@ export function verifiers({ layout, key, links }) {
   return all
 }
 
-/** The same recording of a folder as materials and products for each implementation. */
-export function recorders({ path, key, out }) {
+/** The same recording of a folder as materials and products for each implementation; each has an output folder of its own. */
+export function recorders({ path, key, outs }) {
+  const step = ['-n', 'step', '-m', path, '-p', path]
   const all = [
     {
       name: 'ours',
-      command: [process.execPath, ours, 'run', '-n', 'step', '-m', path, '-p', path, '--signing-key', key, '-d', out, '--', 'true'],
+      out: outs.ours,
+      command: [process.execPath, ours, 'run', ...step, '--signing-key', key, '-d', outs.ours, '--', 'true'],
     },
   ]
   if (havePython) {
-    all.push({
-      name: 'Python',
-      command: [
-        python('in-toto-run'),
-        '-n',
-        'step',
-        '-m',
-        path,
-        '-p',
-        path,
-        '--signing-key',
-        key,
-        '--metadata-directory',
-        out,
-        '--',
-        'true',
-      ],
-    })
+    const command = [python('in-toto-run'), ...step, '--signing-key', key, '--metadata-directory', outs.python, '--', 'true']
+    all.push({ name: 'Python', out: outs.python, command })
   }
-  if (haveGo) all.push({ name: 'Go', command: [go, 'run', '-n', 'step', '-m', path, '-p', path, '-k', key, '-d', out, '--', 'true'] })
+  if (haveGo) all.push({ name: 'Go', out: outs.go, command: [go, 'run', ...step, '-k', key, '-d', outs.go, '--', 'true'] })
   return all
 }

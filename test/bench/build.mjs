@@ -1,0 +1,80 @@
+/** Whole builds with and without the plugin, and without against without: what that shows is noise. Called by index.mjs. */
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { execPath } from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { decodeMetadata } from 'intoto'
+import { bundlers } from './bundlers.mjs'
+import { project, tree } from './material.mjs'
+import { race } from './measure.mjs'
+
+const script = fileURLToPath(new URL('bundlers.mjs', import.meta.url))
+const bun = fileURLToPath(new URL('../../node_modules/.bin/bun', import.meta.url))
+
+/** Minima, since whatever else a machine does only adds. */
+export async function build({ place, record, quick, progress, only }) {
+  const rows = []
+  const folder = place('build')
+  const modules = quick ? 500 : 5_000
+  const { key } = await tree(folder, { files: 1 })
+  project(folder, modules)
+  let added = 0
+  for (const name of only ?? bundlers) {
+    const contender = (what, plugin) => ({
+      name: what,
+      command: [name === 'bun' ? bun : execPath, script, name, folder, `out-${name}-${plugin}`, plugin],
+      env: { INTOTO_KEY_FILE: key },
+    })
+    const racers = [contender('a', 'off'), contender('on', 'on'), contender('b', 'off')]
+    const [a, on, b] = race(racers, { least: quick ? 2 : 3, most: 12, seconds: quick ? 5 : 28 })
+    sameBuild(folder, name, modules)
+    const megabytes = Math.min(...on.said.map(Number)) - Math.min(...[...a.said, ...b.said].map(Number))
+    added = Math.max(added, megabytes)
+    rows.push([
+      name,
+      record(`build.${name}.cpu`, on.cpu.min, Math.min(a.cpu.min, b.cpu.min), 3),
+      record(`build.${name}.wall`, on.wall.min, Math.min(a.wall.min, b.wall.min), 3),
+      record(`build.${name}.noise`, Math.max(a.cpu.min, b.cpu.min), Math.min(a.cpu.min, b.cpu.min), 3),
+      `${megabytes} MB`,
+      String(on.rounds),
+    ])
+    for (const plugin of ['on', 'off']) rmSync(join(folder, `out-${name}-${plugin}`), { recursive: true, force: true })
+    progress(rows.at(-1).join(' '))
+  }
+  record('build.rss', added, 1)
+  return {
+    title: `Build of ${modules} modules`,
+    head: ['bundler', 'processor: with / without', 'wall: with / without', 'processor: without / without', 'peak memory added', 'rounds'],
+    rows,
+  }
+}
+
+/** Equal work: the same output but for the link, and in the link every module by its digest. */
+function sameBuild(folder, name, modules) {
+  const [on, off] = ['on', 'off'].map((plugin) => contentOf(join(folder, `out-${name}-${plugin}`)))
+  const links = [...on.keys()].filter((file) => file.endsWith('.link'))
+  if (links.length !== 1) throw new Error(`${name}: ${links.length} links: the figures are void`)
+  const { payload } = decodeMetadata(on.get(links[0]))
+  on.delete(links[0])
+  for (const [file, bytes] of on)
+    if (off.get(file)?.equals(bytes) !== true) throw new Error(`${name}: ${file} differs: the figures are void`)
+  if (on.size !== off.size || on.size === 0) throw new Error(`${name}: other files come out with the plugin: the figures are void`)
+  for (let i = 0; i < modules; i++) {
+    const path = `src/d${i % 50}/m${i}.js`
+    const digest = createHash('sha256')
+      .update(readFileSync(join(folder, path)))
+      .digest('hex')
+    if (payload.materials[path]?.sha256 !== digest) throw new Error(`${name}: the link lacks ${path}: the figures are void`)
+  }
+  for (const file of on.keys())
+    if (!Object.keys(payload.products).some((path) => path.endsWith(file))) throw new Error(`${name}: the link lacks ${file}`)
+}
+
+function contentOf(folder) {
+  const files = new Map()
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }))
+    if (entry.isFile())
+      files.set(join(entry.parentPath, entry.name).slice(folder.length + 1), readFileSync(join(entry.parentPath, entry.name)))
+  return files
+}
