@@ -68,6 +68,8 @@ describe('a file with the name of a Statement', () => {
     expect(await judged(await envelope(toStatement(link), [bob]))).toEqual(['E_PRODUCT'])
     expect(await judged(await envelope(toStatement(link), []))).toEqual(['E_PRODUCT'])
     expect(await judged(await envelope(toStatement(link), [alice, mallory]))).toEqual(['E_PRODUCT'])
+    const claimed = await sign(toStatement(link), [mallory.signer], { keyids: () => [alice.key.keyid] })
+    expect(await judged(`${Buffer.from(encodeMetadata(claimed)).toString()}\n`)).toEqual(['E_PRODUCT'])
   })
 
   it('is refused with one byte that no signature covers', async () => {

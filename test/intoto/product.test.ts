@@ -1,7 +1,7 @@
 /** What lies on the disk against what the links say, both ways round; and link files that travel with the product. */
 import { describe, expect, it } from 'vitest'
 import { createLink, linkFileName, type Artifacts, type ProductEvidence } from 'intoto'
-import { alice, bob, carol, codesOf, errorsOf, files, layout, linkFile, sha256, step, verdict, type Chain } from './world.ts'
+import { alice, bob, carol, codesOf, errorsOf, files, layout, linkFile, mallory, sha256, step, verdict, type Chain } from './world.ts'
 
 const buildLink = await linkFile(alice, {
   name: 'build',
@@ -202,6 +202,11 @@ describe('link files among the product', () => {
     const later = `dist/${linkFileName('test', carol.key.keyid)}`
     const wire = layout([step('source'), step('build'), step('test', { by: [carol] })])
     expect((await judged(withLink(new Uint8Array([1]), later), { layout: wire, options: { through: 'build' } })).ok).toBe(true)
+    // Only under the names that links of those steps can have: of another key, or of a step that was looked at, it is an unknown file.
+    for (const name of [linkFileName('test', mallory.key.keyid), linkFileName('build', bob.key.keyid)])
+      expect(codesOf(await judged(withLink(new Uint8Array([1]), `dist/${name}`), { layout: wire, options: { through: 'build' } }))).toEqual(
+        ['E_PRODUCT'],
+      )
     const links = [sourceLink, buildLink, await linkFile(carol, { name: 'test' })]
     expect(codesOf(await judged(withLink(new Uint8Array([1]), later), { layout: wire, links }))).toEqual(['E_PRODUCT'])
   })
