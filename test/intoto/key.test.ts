@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { createHash, generateKeyPairSync } from 'node:crypto'
+import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import {
   canonicalJson,
   fromHex,
@@ -92,6 +92,13 @@ describe('importKey', () => {
   const ed = Buffer.from(peer('ed25519').pem.split('\n')[1]!, 'base64')
   const p256 = Buffer.from(peer('ecdsa-p256').pem.split('\n').slice(1, 3).join(''), 'base64')
 
+  /** A key that nobody has, with a modulus of so many bytes. */
+  const rsa = (bytes: number, e: string): string =>
+    createPublicKey({ key: { kty: 'RSA', n: Buffer.alloc(bytes, 0xff).toString('base64url'), e }, format: 'jwk' }).export({
+      type: 'spki',
+      format: 'pem',
+    }) as string
+
   it.each([
     ['nothing', '', /empty/],
     ['white space', ' \n\t', /empty/],
@@ -115,6 +122,14 @@ describe('importKey', () => {
     ['RSA of 1024 bits', spki('rsa', { modulusLength: 1024 }), /1024 bits/],
     ['RSA of 2040 bits', spki('rsa', { modulusLength: 2040 }), /2040 bits/],
     ['RSA with exponent 3', spki('rsa', { modulusLength: 2048, publicExponent: 3 }), /exponent/],
+    ['RSA of 8200 bits', rsa(1025, 'AQAB'), /8200 bits is too large/],
+    ['RSA with an even exponent', rsa(256, 'AQAC'), /exponent/],
+    ['RSA with an exponent above 2^32', rsa(256, 'AQAAAAE'), /exponent/],
+    [
+      'bits that do not fill a byte',
+      writePem('PUBLIC KEY', Buffer.concat([ed.subarray(0, 11), Buffer.of(1), ed.subarray(12)])),
+      /not a public key/,
+    ],
     ['RSA restricted to PSS', spki('rsa-pss', { modulusLength: 2048 }), /PSS/],
     ['X25519', spki('x25519', {}), /X25519/],
     ['Ed448', spki('ed448', {}), /Ed448/],
