@@ -164,6 +164,8 @@ describe('each thing that may be wrong or odd', () => {
     ['no kind', `{"signatures": [], "signed": {"materials": ${good}, "products": ${good}}}`],
     ['no signatures', `{"signed": ${link}}`],
     ['signatures of a wrong kind', `{"signatures": [1], "signed": ${link}}`],
+    ['a payload type beside the content', `{"signatures": [], "signed": ${link}, "payloadType": "x"}`],
+    ['a payload that is no text beside the content', `{"signatures": [], "signed": ${link}, "payload": 1}`],
     ['both formats', `{"signatures": [], "signed": ${link}, "payload": "", "payloadType": "application/vnd.in-toto+json"}`],
     [
       'an envelope with a content',
