@@ -4,7 +4,7 @@ import { reasons, targets } from './targets.mjs'
 const table = (head, rows) => [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 
 /** What a run found, as it is kept in JSON. */
-export function document({ machine, figures, sections }) {
+export function document({ machine, figures, sections, note }) {
   const rows = targets.map((target) => targetRow(target, figures[target.key]))
   const why = targets
     .filter((target) => figures[target.key] !== undefined && !isReached(target, figures[target.key], target.goal))
@@ -15,7 +15,7 @@ export function document({ machine, figures, sections }) {
 Written by \`npm run bench -- --write\`: whole processes, in turn, in one run on one machine (${machine}). Figures are ratios of medians, for builds of
 minima, with all files in the page cache; none says anything about milliseconds. A ratio counts only with equal work: each implementation must record
 the same artifacts, and refuse a changed and a missing link; a build must put out the same files with the plugin as without, and its link must hold every
-module. Otherwise the run stops.
+module. Otherwise the run stops.${note === undefined ? '' : `\n\n${note}`}
 
 ## Targets
 
