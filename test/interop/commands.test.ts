@@ -204,7 +204,7 @@ describeWithPeers('the command lines', () => {
   beforeAll(async () => {
     root = mkdtempSync(join(tmpdir(), 'commands-'))
     people = {
-      owner: await makeKey('rsa', root, 'owner'),
+      owner: await makeKey('rsa-2048', root, 'owner'),
       alice: await makeKey('ed25519', root, 'alice'),
       bob: await makeKey('ecdsa', root, 'bob'),
     }

@@ -7,8 +7,18 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { importKey, importSigner, keyidFor, type Key, type Signer } from 'intoto'
 
-export type KeyType = 'ed25519' | 'ecdsa' | 'ecdsa-p384' | 'ecdsa-p521' | 'rsa'
-export const keyTypes: readonly KeyType[] = ['ed25519', 'ecdsa', 'ecdsa-p384', 'ecdsa-p521', 'rsa']
+type Pair = { publicKey: KeyObject; privateKey: KeyObject }
+const pairOf = {
+  ed25519: (): Pair => generateKeyPairSync('ed25519'),
+  ecdsa: (): Pair => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  'ecdsa-p384': (): Pair => generateKeyPairSync('ec', { namedCurve: 'P-384' }),
+  'ecdsa-p521': (): Pair => generateKeyPairSync('ec', { namedCurve: 'P-521' }),
+  'rsa-2048': (): Pair => generateKeyPairSync('rsa', { modulusLength: 2048 }),
+  'rsa-3072': (): Pair => generateKeyPairSync('rsa', { modulusLength: 3072 }),
+  'rsa-4096': (): Pair => generateKeyPairSync('rsa', { modulusLength: 4096 }),
+}
+export type KeyType = keyof typeof pairOf
+export const keyTypes: readonly KeyType[] = Object.keys(pairOf) as KeyType[]
 /** Whose derivation of key ids: Python's, or Go's. */
 export type Style = 'python' | 'go'
 
@@ -23,15 +33,9 @@ export interface TestKey {
   readonly ids: Readonly<Record<Style, string>>
 }
 
-function generate(type: KeyType): { publicKey: KeyObject; privateKey: KeyObject } {
-  if (type === 'ed25519') return generateKeyPairSync('ed25519')
-  if (type === 'rsa') return generateKeyPairSync('rsa', { modulusLength: 2048 })
-  return generateKeyPairSync('ec', { namedCurve: { ecdsa: 'P-256', 'ecdsa-p384': 'P-384', 'ecdsa-p521': 'P-521' }[type] })
-}
-
 /** Makes a key of this type and writes both halves below `folder`. */
 export async function makeKey(type: KeyType, folder: string, name: string): Promise<TestKey> {
-  const pair = generate(type)
+  const pair = pairOf[type]()
   const publicPem = pair.publicKey.export({ type: 'spki', format: 'pem' }) as string
   const privatePem = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
   const privateFile = join(folder, name)
@@ -50,7 +54,7 @@ export async function makeKeys(folder: string): Promise<TestKey[]> {
     ['ecdsa', 6],
     ['ecdsa-p384', 1],
     ['ecdsa-p521', 1],
-    ['rsa', 2],
+    ['rsa-2048', 2],
   ]
   const keys: TestKey[] = []
   for (const [type, count] of wanted) for (let i = 0; i < count; i++) keys.push(await makeKey(type, folder, `${type}-${i}`))
