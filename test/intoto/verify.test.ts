@@ -15,9 +15,11 @@ import {
   utf8,
   VerificationError,
   verify,
+  type Inspect,
   type Layout,
   type LinkSource,
   type Metadata,
+  type Report,
 } from 'intoto'
 import {
   alice,
@@ -176,6 +178,7 @@ describe('owners', () => {
     expect(errorsOf(await judge(link, { keys: [owner.key], links: memoryLinks({}) }))).toMatchObject([
       { code: 'E_LAYOUT_INVALID', message: 'layout: is no layout' },
     ])
+    expect(codesOf(await judge(link, { keys: [bob.key], links: memoryLinks({}) }))).toEqual(['E_LAYOUT_SIGNATURE'])
   })
 
   it('says who signed a layout that the given key did not, be it nobody', async () => {
@@ -203,6 +206,24 @@ describe('expiry', () => {
     expect((await at('2030-05-31T23:59:59Z')).ok).toBe(true)
     expect(codesOf(await at('2030-06-01T00:00:00Z'))).toEqual(['E_LAYOUT_EXPIRED'])
     expect(codesOf(await at('2030-06-01T00:00:01Z'))).toEqual(['E_LAYOUT_EXPIRED'])
+  })
+
+  it('is the same second in every time zone', async () => {
+    const usual = process.env['TZ']
+    try {
+      for (const [zone, minutes] of [
+        ['Pacific/Kiritimati', -14 * 60],
+        ['Etc/GMT+12', 12 * 60],
+      ] as const) {
+        process.env['TZ'] = zone
+        expect(new Date(2030, 5).getTimezoneOffset()).toBe(minutes)
+        expect((await at('2030-05-31T23:59:59Z')).ok).toBe(true)
+        expect(codesOf(await at('2030-06-01T00:00:00Z'))).toEqual(['E_LAYOUT_EXPIRED'])
+      }
+    } finally {
+      if (usual === undefined) delete process.env['TZ']
+      else process.env['TZ'] = usual
+    }
   })
 
   it('says for how long, and whether only the date is to blame', async () => {
@@ -234,6 +255,68 @@ describe('phases', () => {
     const links = [await linkFile(alice, { name: 'c', products: files({ evil: '1' }), command: ['y'] })]
     expect(codesOf(await verdict({ layout: layout(steps), links }))).toEqual(['E_COMMAND'])
     expect(codesOf(await verdict({ layout: layout(steps), links, options: { commandMismatch: 'warn' } }))).toEqual(['E_RULE'])
+  })
+
+  /** A chain in which each of these is wrong, and all else is right. */
+  async function withFaults(faults: readonly string[]): Promise<Report> {
+    const has = (fault: string): boolean => faults.includes(fault)
+    const past = '2020-01-01T00:00:00Z'
+    const inner = layout([step('compile')], has('a sublayout') ? { expires: past } : {})
+    const steps = [
+      step('build', { by: [alice, bob], command: ['make'], products: [has('a rule of a step') ? 'DISALLOW *' : 'ALLOW *'] }),
+      step('test', { by: [bob], products: [has('a parameter') ? 'ALLOW {NAME}' : 'ALLOW *'] }),
+      step('pack', { by: [carol] }),
+    ]
+    const wire = layout(steps, {
+      ...(has('the expiry') ? { expires: past } : {}),
+      inspect: [inspection('look', { products: [has('a rule of an inspection') ? 'REQUIRE x' : 'ALLOW *'] })],
+    })
+    const name = linkFileName('pack', carol.key.keyid)
+    const links = [
+      await linkFile(alice, { name: 'build', products: files({ a: '1' }), command: [has('a command') ? 'true' : 'make'] }),
+      await linkFile(bob, { name: 'build', products: files({ a: has('the agreement') ? '2' : '1' }), command: ['make'] }),
+      has('a link') ? {} : await linkFile(bob, { name: 'test' }),
+      { [name]: await signed(inner, [carol]) },
+      Object.fromEntries(
+        Object.entries(await linkFile(alice, { name: 'compile' })).map(([file, bytes]) => [`${name.slice(0, -5)}/${file}`, bytes]),
+      ),
+    ]
+    const inspect: Inspect = async ({ name }) => {
+      if (has('an inspection')) throw new InTotoError({ code: 'E_INSPECTION', message: 'it ended with exit code 1' })
+      return createLink({ name })
+    }
+    const by = [has('the signature') ? mallory : owner]
+    return verdict({ layout: wire, links, by, options: { inspect, parameters: { OTHER: 'x' } } })
+  }
+
+  const order: [fault: string, code: string, step?: string][] = [
+    ['the signature', 'E_LAYOUT_SIGNATURE'],
+    ['the expiry', 'E_LAYOUT_EXPIRED'],
+    ['a parameter', 'E_CONFIG'],
+    ['a link', 'E_MISSING_STEP', 'test'],
+    ['a sublayout', 'E_LAYOUT_EXPIRED', 'pack'],
+    ['a command', 'E_COMMAND', 'build'],
+    ['the agreement', 'E_THRESHOLD', 'build'],
+    ['a rule of a step', 'E_RULE', 'build'],
+    ['an inspection', 'E_INSPECTION', 'look'],
+    ['a rule of an inspection', 'E_RULE', 'look'],
+  ]
+  it.each(order.map((entry, i) => [entry[0], i] as const))('come in one order: %s is wrong, and all that comes after it', async (_, i) => {
+    const rest = order.slice(i)
+    const [, code, step] = rest[0]!
+    expect(errorsOf(await withFaults(rest.map(([fault]) => fault))).map((found) => [found.code, found.step])).toEqual([[code, step]])
+    expect((await withFaults([])).ok).toBe(true)
+  })
+
+  it('look at rules step by step as the layout lists them, materials before products', async () => {
+    const steps = ['b', 'a'].map((name) => step(name, { materials: ['DISALLOW *'], products: ['REQUIRE x'] }))
+    const links = await Promise.all(['a', 'b'].map((name) => linkFile(alice, { name, materials: files({ m: name }) })))
+    expect(errorsOf(await verdict({ layout: layout(steps), links })).map(({ rule }) => [rule?.step, rule?.list])).toEqual([
+      ['b', 'expected_materials'],
+      ['b', 'expected_products'],
+      ['a', 'expected_materials'],
+      ['a', 'expected_products'],
+    ])
   })
 
   it('check the rules of all steps', async () => {
