@@ -25,6 +25,7 @@ describe('parseLink', () => {
     expect(parseLink(without('environment')).environment).toBeUndefined()
     expect(parseLink({ ...good, environment: null }).environment).toBeUndefined()
     expect(parseLink({ ...good, command: null }).command).toEqual([])
+    expect(JSON.stringify(parseLink({ ...good, command: null, environment: null }))).not.toContain('null')
   })
 
   for (const member of ['_type', 'name', 'materials', 'products', 'byproducts', 'command']) {

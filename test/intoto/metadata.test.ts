@@ -145,6 +145,23 @@ describe.each(formats)('a %s file', (format) => {
     expect(await signersOf(read, [alice.key])).toEqual([])
   })
 
+  it('is refused when the character that stands for a broken one is broken itself', async () => {
+    const replaced = createLink({ name: 'build', products: { 'a\ufffd.js': { sha256 } } })
+    const { bytes } = await sign(replaced, [alice], { format })
+    const text = format === 'dsse' ? fromUtf8(fromBase64((parseJson(bytes).value as JsonObject)['payload'] as string)) : fromUtf8(bytes)
+    const [before, after] = text.split(format === 'dsse' ? '\ufffd' : '\\ufffd') as [string, string]
+    const put = (middle: Uint8Array): Uint8Array => {
+      const whole = new Uint8Array(Buffer.concat([utf8(before), middle, utf8(after)]))
+      if (format === 'metablock') return whole
+      return edited(decodeMetadata(bytes), (file) => {
+        file['payload'] = toBase64(whole)
+      })
+    }
+    expect(await signersOf(decodeMetadata(put(utf8('\ufffd'))), [alice.key])).toHaveLength(1)
+    for (const broken of [Uint8Array.of(0xff), Uint8Array.of(0xed, 0xa0, 0x80), utf8('\\ud800')])
+      expect(await refusal('E_FORMAT', () => decodeMetadata(put(broken)))).toMatch(/UTF-8|surrogate/)
+  })
+
   it('counts a key once, however many ids and entries it has', async () => {
     const signed = await sign(link, [alice, bob], { format, keyids })
     const read = decodeMetadata(edited(signed, (file) => entriesOf(file).push(...entriesOf(file).map((entry) => ({ ...entry })))))

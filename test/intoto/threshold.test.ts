@@ -103,6 +103,23 @@ describe('the threshold', () => {
     expect(codesOf(await verdict({ layout: two, links: [{ [fileOf(alice)]: utf8(JSON.stringify(doubled)) }] }))).toEqual(['E_MISSING_STEP'])
   })
 
+  it('goes by whole ids: two that begin alike share a file name, and nothing else', async () => {
+    const ids = ['aabbccdd01', 'aabbccdd02'] as const
+    const keys = { [ids[0]]: { ...toLayoutKey(alice.key), keyid: ids[0] }, [ids[1]]: { ...toLayoutKey(bob.key), keyid: ids[1] } }
+    const wire = (threshold: number) => layout([{ ...step('build', { threshold }), pubkeys: [...ids] }], { keys })
+    const by = async (who: Person, id: string) => ({ 'build.aabbccdd.link': await signed(link, [who], { keyids: () => [id] }) })
+    for (const [who, id] of [
+      [alice, ids[0]],
+      [bob, ids[1]],
+    ] as const) {
+      expect(
+        (await verdict({ layout: wire(1), links: [await by(who, id)] })).steps[0]!.links.filter(({ counted }) => counted),
+      ).toMatchObject([{ keyid: id }])
+      expect((await verdict({ layout: wire(2), links: [await by(who, id)] })).ok).toBe(false)
+    }
+    expect((await verdict({ layout: wire(1), links: [await by(alice, ids[1])] })).ok).toBe(false)
+  })
+
   it('takes one file with two signatures for one link, and its two copies for two', async () => {
     const both = await signed(link, [alice, bob])
     expect(codesOf(await verdict({ layout: two, links: [{ [fileOf(alice)]: both }] }))).toEqual(['E_MISSING_STEP'])
@@ -362,6 +379,24 @@ describe('several files for one step and key', () => {
       ['dist/x', await signed(link, [alice], { format: 'metablock' })],
     )
     expect(codesOf(same)).toEqual(['E_THRESHOLD'])
+  })
+
+  it('are read once each: what is verified is what is used', async () => {
+    const good = await signed(link, [alice])
+    const forged = await signed(createLink({ name: 'build', products: files({ evil: '1' }) }), [mallory], {
+      keyids: () => [alice.key.keyid],
+    })
+    const metadata = decodeMetadata(await signed(layout([step('build', { products: ['ALLOW a', 'DISALLOW *'] })]), [owner]))
+    for (const contents of [
+      [good, forged],
+      [forged, good],
+    ]) {
+      let reads = 0
+      const file: LinkFile = { file: fileOf(alice), read: async () => contents[Math.min(reads++, 1)]! }
+      const links: LinkSource = { get: async () => [file], list: async () => [file], within: () => links }
+      const report = await judge(metadata, { keys: [owner.key], links })
+      expect([report.ok, reads]).toEqual([contents[0] === good, 1])
+    }
   })
 
   it('leave the one that can be read', async () => {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -35,6 +35,9 @@ describe('readMetadataFile', () => {
   it('refuses a file above the limit before reading it, and says which limit', async () => {
     const at = folder({ big: 'x'.repeat(1001) })
     expect(readMetadataFile(join(at, 'big'), { limit: 1001 })).toHaveLength(1001)
+    replaceFs('readSync', () => () => {
+      throw systemError('EIO')
+    })
     const problem = await problemOf(() => readMetadataFile(join(at, 'big'), { limit: 1000 }), 'E_IO')
     expect(problem.message).toContain('1000')
     expect(problem.fix.join()).toContain('fileBytes')
@@ -56,6 +59,19 @@ describe('readMetadataFile', () => {
     grown = false
     replaceFs('fstatSync', grow(9000))
     await problemOf(() => readMetadataFile(join(at, 'growing'), { limit: 8000 }), 'E_IO')
+  })
+
+  it('reads the file that it opened and looked at, whatever stands at its path a moment later', () => {
+    for (const name of ['openSync', 'fstatSync'] as const) {
+      const at = folder({ good: 'good', forged: 'forged' })
+      replaceFs(name, (real) => (...args) => {
+        const result = real(...args)
+        if (existsSync(join(at, 'forged'))) renameSync(join(at, 'forged'), join(at, 'good'))
+        return result
+      })
+      expect(new TextDecoder().decode(readMetadataFile(join(at, 'good')))).toBe('good')
+      expect(readFileSync(join(at, 'good'), 'utf8')).toBe('forged')
+    }
   })
 
   it('passes a read error on as a problem', async () => {
