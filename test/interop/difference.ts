@@ -416,12 +416,18 @@ function isAside(problem: string, view: View, peer: PeerName): boolean {
   return problem.includes('.deadbeef.link') || (/counts as absent/.test(problem) && file !== undefined && !file.loads[peer])
 }
 
-/** Our own reasons for a refusal. That a link counts as absent explains that one is missing. */
+/** The step of the link file that a problem names. */
+const stepOf = (problem: string): string | undefined => /([^/]+)\.[0-9a-f]{8}\.link/.exec(problem)?.[1]
+
+/** Our own reasons for a refusal. That a link counts as absent explains that one is missing, and that a bad one of its step is told. */
 function reasons(ours: Verdict, view: View, peer: PeerName): string[] {
   const told = ours.problems.filter((problem) => !isAside(problem, view, peer))
   const absent = told.filter((problem) => /counts as absent/.test(problem))
   const errors = told.filter((problem) => !problem.startsWith('warning'))
-  return [...errors.filter((problem) => absent.length === 0 || !/E_MISSING_STEP .* (found|needed)/.test(problem)), ...absent]
+  const follows = (problem: string): boolean =>
+    /E_MISSING_STEP .* (found|needed)/.test(problem) ||
+    (problem.startsWith('E_SIGNATURE ') && absent.some((other) => stepOf(other) === stepOf(problem)))
+  return [...errors.filter((problem) => absent.length === 0 || !follows(problem)), ...absent]
 }
 
 /** The names that explain why this peer differs from us; undefined when there is more to it than they explain. */
