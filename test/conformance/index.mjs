@@ -49,7 +49,9 @@ exit(failed.length > 0 ? 1 : 0)
 
 /** Every case before every adapter, two at a time more than there are processors, since some only wait. */
 async function tryAll() {
-  const done = cases.map(({ area, name, expected, section, why }) => ({ area, name, expected, section, why, answers: {} }))
+  // each place is there before the first answer: whoever answers first does not come first
+  const places = () => Object.fromEntries(present.map(({ name }) => [name, undefined]))
+  const done = cases.map(({ area, name, expected, section, why }) => ({ area, name, expected, section, why, answers: places() }))
   const jobs = cases.flatMap((one, i) => present.map((adapter) => async () => (done[i].answers[adapter.name] = await judge(one, adapter))))
   const worker = async () => {
     for (let job = jobs.shift(); job; job = jobs.shift()) await job()
