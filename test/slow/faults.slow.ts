@@ -61,10 +61,13 @@ const env = bareEnvironment({ INTOTO_KEY_FILE: keyFile })
 /** Only the main thread is traced: all that this project does on disk is synchronous, and the order of its calls is always the same. */
 async function trace(program: Program, options: readonly string[]): Promise<Ended> {
   const args = ['-qq', '-o', join(program.scene.dir, 'trace'), ...options, process.execPath, ...program.args]
-  const child = spawn('strace', args, { cwd: program.scene.dir, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn('strace', args, { cwd: program.scene.dir, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let text = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece: Buffer) => (text += piece.toString()))
+  // Node never ends when its own word to a thread gets lost; a hang after a call of ours is a failure
+  const guard = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), 60_000)
   const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+  clearTimeout(guard)
   return { code, signal, text }
 }
 
