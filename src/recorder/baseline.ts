@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, extname, join, resolve } from 'node:path'
-import { isDependency, isWithin, upward, type Root } from './place.ts'
+import { isDependency, isWithin, parentOf, upward, type Root } from './place.ts'
 
 const lockfiles: readonly string[] = ['package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml', 'yarn.lock', 'bun.lock', 'bun.lockb']
 
@@ -13,7 +13,7 @@ const lockfiles: readonly string[] = ['package-lock.json', 'npm-shrinkwrap.json'
 export function packageFiles(files: Iterable<string>): Set<string> {
   const nearest = nearestFile((folder) => join(folder, 'package.json'))
   const found = new Set<string>()
-  for (const file of files) add(found, nearest(dirname(file)))
+  for (const file of files) add(found, nearest(parentOf(file)))
   return found
 }
 

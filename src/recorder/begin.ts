@@ -16,7 +16,7 @@ import { withdrawLink } from './link.ts'
 import type { Log } from './log.ts'
 import { findRoot, usedPath } from './place.ts'
 import { idleRun, RecordingRun, type Host, type Run } from './run.ts'
-import { registry, sayOnce, sessionKey, type Frame, type Material, type RunRecord, type Session } from './session.ts'
+import { registry, sayOnce, sessionKey, type EarlierLink, type Frame, type Material, type RunRecord, type Session } from './session.ts'
 import { called } from './uncalled.ts'
 
 /**
@@ -42,7 +42,7 @@ function begin(options: ResolvedOptions, host: Host, log: Log): Run {
   const root = findRoot(options.root, host.folder)
   const idle = host.watch && !options.watch
   if (idle) forget(sessionKey(root, options.step), host.label)
-  const foreign = new Map<string, string>()
+  const foreign: EarlierLink[] = []
   for (const folder of host.targets ?? [])
     removeEarlier({ root, options, key: noSigner, foreign }, usedPath(root, resolve(host.folder, folder)))
   const key = idle ? noSigner : signingKey(options.key, root.real, { known: registry().keys, log })
@@ -52,7 +52,7 @@ function begin(options: ResolvedOptions, host: Host, log: Log): Run {
   }
   if (host.refusal !== undefined) throw host.refusal
   const session = openSession({ root, options, key, watch: host.watch, log })
-  for (const [path, command] of foreign) session.foreign.set(path, command)
+  session.foreign.push(...foreign)
   const record: RunRecord = {
     label: host.label,
     clock: readClock(root.real),
@@ -117,7 +117,8 @@ function openSession(init: NewSession): Session {
       records: [],
       failed: new Map(),
       digests: new Map(),
-      foreign: new Map(),
+      targets: new Set(),
+      foreign: [],
     }
     sessions.set(id, session)
     return session
@@ -140,7 +141,8 @@ function dropMoved(session: Session): void {
   session.records = session.records.filter(({ materials }) => [...materials].every(isCurrent))
   if (session.records.length > 0) return
   session.git = readGit(session.root.real)
-  session.foreign.clear()
+  session.targets.clear()
+  session.foreign.length = 0
   session.digests.clear()
 }
 

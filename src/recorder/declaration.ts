@@ -3,7 +3,7 @@
  * all that TypeScript makes its program of is an input then. Called by the guard when a link is made, and by the exit for declarations that came late.
  */
 import { importedFiles } from './baseline.ts'
-import { isDependency, isWithin, RealPaths } from './place.ts'
+import { ctimeOf, isDependency, isWithin, RealPaths } from './place.ts'
 import type { Material, Session } from './session.ts'
 import { programFiles } from './tsconfig.ts'
 
@@ -26,7 +26,7 @@ export function declarationSources({ records }: Pick<Session, 'records'>, produc
     const file = paths.file(path)
     if (file === undefined || products.has(file.real) || isDependency(file.real) || outputs.some((folder) => isWithin(folder, file.real)))
       continue
-    found.set(file.real, { since: first.clock.changedFrom, seen: file.ctimeMs, module: false, audited: true })
+    found.set(file.real, { since: first.clock.changedFrom, seen: file.ctimeMs ?? ctimeOf(file.real), module: false, audited: true })
   }
   return found
 }

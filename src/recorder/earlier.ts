@@ -70,23 +70,34 @@ function removeLink(owner: Owner, path: string): void {
   unlink(path)
 }
 
-/** Products of another command under the same step name: if they stay, one link cannot speak for the folder. */
+/** Kept as bytes: only a build that finds stale files asks what it says, and reading a large link takes as long as hashing a thousand files. */
 function rememberForeign(owner: Owner, path: string): void {
-  const link = readLink(path)
-  if (link === undefined) return
-  const command = link.command.join(' ')
-  if (command === (owner.options.command ?? commandOf(owner.root)).join(' ')) return
-  for (const name of Object.keys(link.products))
-    owner.foreign.set(resolve(owner.root.real, name), `${command} (${nameOf(owner.root, path)})`)
+  try {
+    owner.foreign.push({ path, bytes: readMetadataFile(path, { what: 'link' }) })
+  } catch {
+    // what cannot be read says nothing about products; it is removed like any other
+  }
 }
 
-/** A damaged link says nothing about products; it is removed like any other. */
-function readLink(path: string): Link | undefined {
+/** Products of another command under the same step name, by absolute path, and that command: if they stay, one link cannot speak for the folder. */
+export function foreignProducts({ root, options, foreign }: Pick<Owner, 'root' | 'options' | 'foreign'>): Map<string, string> {
+  const found = new Map<string, string>()
+  const own = (options.command ?? commandOf(root)).join(' ')
+  for (const { path, bytes } of foreign) {
+    const link = linkIn(bytes)
+    const command = link?.command.join(' ')
+    if (command === undefined || command === own) continue
+    for (const name of Object.keys(link?.products ?? {})) found.set(resolve(root.real, name), `${command} (${nameOf(root, path)})`)
+  }
+  return found
+}
+
+function linkIn(bytes: Uint8Array): Link | undefined {
   try {
-    const { payload } = decodeMetadata(readMetadataFile(path, { what: 'link' }))
+    const { payload } = decodeMetadata(bytes)
     return isLink(payload) ? payload : undefined
   } catch {
-    return undefined
+    return undefined // damaged
   }
 }
 

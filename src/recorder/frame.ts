@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { walkFiles } from 'intoto/node'
 import { heardFiles } from './audit.ts'
 import { isCommandOf } from './command.ts'
-import { isFolder, isWithin, RealPaths, usedPath } from './place.ts'
+import { ctimeOf, isFolder, isWithin, RealPaths, usedPath } from './place.ts'
 import type { Material, Output, Session } from './session.ts'
 
 /** Runs whose outputs are all written although nobody closed their bundle. */
@@ -80,7 +80,7 @@ export function framedMaterials(session: Session): Map<string, Material> {
       const file = paths.file(path)
       if (file === undefined || found.has(file.real)) continue
       const used = file.path === file.real ? {} : { used: file.path }
-      found.set(file.real, { since, seen: file.ctimeMs, module: false, ...used, ...(audited ? { audited } : {}) })
+      found.set(file.real, { since, seen: file.ctimeMs ?? ctimeOf(file.real), module: false, ...used, ...(audited ? { audited } : {}) })
     }
   }
   add(frame.files(), false)

@@ -4,13 +4,12 @@
  */
 import { lstatSync, readFileSync, statSync } from 'node:fs'
 import { createHash } from 'node:crypto'
-import { dirname } from 'node:path'
 import { InTotoError, type Artifacts, type DigestMap } from 'intoto'
 import { hashFile, sha256Map, type FileDigest } from 'intoto/node'
 import { declarationSources } from './declaration.ts'
 import { framedMaterials, intermediates, madeFrom } from './frame.ts'
 import { trackedBy } from './git.ts'
-import { isDependency, isWithin, nameOf, type Root } from './place.ts'
+import { isDependency, isWithin, nameOf, parentOf, type Root } from './place.ts'
 import { filesMatching, selector } from './select.ts'
 import type { Material, RunRecord, Session } from './session.ts'
 
@@ -38,9 +37,9 @@ export function consumedFiles(session: Session, products: ReadonlyMap<string, Fi
   const [isChosen, isIntermediate] = [selector(options.generated, root.real), intermediates(session)]
   const isGenerated = (path: string): boolean => isChosen(path) || isIntermediate(path)
   const found = {
-    materials: record<DigestMap>(),
-    generated: record<DigestMap>(),
-    untracked: record<DigestMap>(),
+    materials: new Map<string, DigestMap>(),
+    generated: new Map<string, DigestMap>(),
+    untracked: new Map<string, DigestMap>(),
     sha512: record<string>(),
     overwritten: [] as string[],
     unsettled: [] as string[],
@@ -48,12 +47,14 @@ export function consumedFiles(session: Session, products: ReadonlyMap<string, Fi
   const isTracked = options.tracked ? trackedBy(root.real) : () => true
   const writtenFrom = earliest(session.records)
   const generatedFrom = madeFrom(session, writtenFrom)
+  const walked = session.records.flatMap(({ outputs }) => [...outputs].flatMap(([folder, output]) => (output.walked ? [folder] : [])))
+  const reads = session.records.map(({ consumed }) => consumed).filter((consumed) => consumed.size > 0)
   const materials = selected(session, products)
   checkFolders(root, materials)
   for (const [path, material] of materials) {
     if (isIntermediate(path) && statSync(path, { throwIfNoEntry: false }) === undefined) continue
     const name = nameOf(root, path)
-    if (!isIntermediate(path) && isLost(session, path, material)) {
+    if (!isIntermediate(path) && isLost(walked, path, material)) {
       found.overwritten.push(name)
       continue
     }
@@ -66,12 +67,13 @@ export function consumedFiles(session: Session, products: ReadonlyMap<string, Fi
     const generated = isGenerated(path)
     if (!generated && digest.ctimeNs >= writtenFrom && products.has(path) && isBornIn(digest, material)) continue
     if (!generated && digest.ctimeNs >= material.since) throw changed(name, digest, material)
-    checkRead(session, path, name, digest)
+    checkRead(reads, path, name, digest)
     const isMade = generated && digest.ctimeNs >= generatedFrom
-    ;(isMade ? found.generated : isTracked(path) ? found.materials : found.untracked)[name] = sha256Map(digest.sha256)
+    const side = isMade ? found.generated : isTracked(path) ? found.materials : found.untracked
+    side.set(name, sha256Map(digest.sha256))
     if (digest.sha512 !== undefined) found.sha512[name] = digest.sha512
   }
-  return found
+  return { ...found, materials: inOrder(found.materials), generated: inOrder(found.generated), untracked: inOrder(found.untracked) }
 }
 
 /**
@@ -87,9 +89,8 @@ function isBornIn(digest: Pick<FileDigest, 'ctimeNs'>, { since, seen }: Material
  * Plugins that scan a package for class names or texts find yesterday's output, too, and say so. That is no module, and that it is overwritten
  * is no attack: it is listed, not refused.
  */
-function isLost({ records }: Session, path: string, material: Material): boolean {
-  if (material.module || !records.some(({ outputs }) => [...outputs].some(([folder, { walked }]) => walked && isWithin(folder, path))))
-    return false
+function isLost(outputs: readonly string[], path: string, material: Material): boolean {
+  if (material.module || !outputs.some((folder) => isWithin(folder, path))) return false
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
   return stats === undefined || (stats.ctimeNs >= material.since && !isBornIn(stats, material))
 }
@@ -166,8 +167,9 @@ function checkFolders(root: Root, materials: ReadonlyMap<string, Material>): voi
   for (const [path, { since, used, audited }] of materials) {
     if (audited === true) continue
     for (const file of used === undefined ? [path] : [path, used]) {
-      for (let folder = dirname(file); !isAbove(folder, root); folder = dirname(folder)) {
-        if ((folders.get(folder) ?? since + 1n) <= since) break
+      for (let folder = parentOf(file); !isAbove(folder, root); folder = parentOf(folder)) {
+        const known = folders.get(folder)
+        if (known !== undefined && known <= since) break
         folders.set(folder, since)
       }
     }
@@ -191,8 +193,9 @@ function isAbove(folder: string, root: Root): boolean {
 }
 
 /** Where it is known what was read, that must be what the file holds now, whatever the clock says. */
-function checkRead(session: Session, path: string, name: string, digest: FileDigest): void {
-  const read = session.records.flatMap(({ consumed }) => [...(consumed.get(path) ?? [])])
+function checkRead(reads: readonly RunRecord['consumed'][], path: string, name: string, digest: FileDigest): void {
+  if (reads.length === 0) return
+  const read = reads.flatMap((consumed) => [...(consumed.get(path) ?? [])])
   if (read.every((known) => known === digest.sha256)) return
   const text = textDigest(readFileSync(path, 'utf8'))
   const other = read.find((known) => known !== digest.sha256 && known !== text)
@@ -245,6 +248,13 @@ function gone(name: string, cause: unknown): InTotoError {
 
 function time(ns: bigint): string {
   return new Date(Number(ns / 1_000_000n)).toISOString()
+}
+
+/** By name, as a link holds them: made once in that order, a large record need not be made again. */
+function inOrder(artifacts: ReadonlyMap<string, DigestMap>): Artifacts {
+  const ordered = record<DigestMap>()
+  for (const name of [...artifacts.keys()].sort()) ordered[name] = artifacts.get(name) ?? {}
+  return ordered
 }
 
 function record<T>(): { [name: string]: T } {

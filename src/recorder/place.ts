@@ -2,7 +2,7 @@
  * Where things lie: the folder that names are relative to, real paths, and the name under which a file is recorded. Called by everything in
  * the recorder that turns a path into a name, so that one file never has two. It opens no file but package.json.
  */
-import { existsSync, lstatSync, readFileSync, realpathSync, statSync, type Stats } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSync, type Stats } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { artifactName, InTotoError } from 'intoto'
 
@@ -60,8 +60,8 @@ export function packageOf(folder: string): Record<string, unknown> | undefined {
  * @throws InTotoError E_CONFIG for a file on another drive, which has no such name
  */
 export function nameOf(root: Root, path: string): string {
-  const below = path.startsWith(root.real + sep)
-  const way = below ? path.slice(root.real.length + 1) : relative(root.real, path)
+  const isBelow = path.startsWith(root.real + sep)
+  const way = isBelow ? path.slice(root.real.length + 1) : relative(root.real, path)
   if (!isAbsolute(way)) return artifactName(way, sep)
   const fix = 'move it below the package, or exclude it by the option materials.exclude'
   throw new InTotoError({ code: 'E_CONFIG', message: `${path} lies on another drive than the package`, file: path, fix })
@@ -77,6 +77,12 @@ export function isWithin(folder: string, path: string): boolean {
   return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep)
 }
 
+/** The folder of a clean absolute path: `dirname`, without its walk through each letter. */
+export function parentOf(path: string): string {
+  const end = path.lastIndexOf(sep)
+  return end > 2 ? path.slice(0, end) : dirname(path)
+}
+
 /** Whether a path leads through a node_modules folder below the root, or beside it. */
 export function isDependency(path: string): boolean {
   return path.includes(`${sep}node_modules${sep}`)
@@ -87,35 +93,81 @@ export function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }
 
-/** A file by the path that was used and by its real one, and when it had last changed when it was looked at. */
+/** A file by the path that was used and by its real one. */
 export interface RealFile {
   readonly path: string
   readonly real: string
-  readonly ctimeMs: number
+  /** When it had last changed when it was looked at, in milliseconds; absent when only its folder was. */
+  readonly ctimeMs?: number
 }
 
-/** Real paths, folder by folder: thousands of modules lie in hundreds of folders. One for each finish, since links may be moved. */
+interface Folder {
+  readonly real: string
+  /** How often a file of it was asked for. */
+  asked: number
+  /** Names of its regular files, once they are known. */
+  files?: ReadonlySet<string>
+}
+
+/** Listing a folder costs as much as looking at some files of it. */
+const several = 8
+
+/**
+ * Files by their paths, folder by folder: thousands of modules lie in hundreds of folders. A folder that is asked for again and again is listed in
+ * place of looking at each file. One for each report of a bundler, since what lies on the disk changes.
+ */
 export class RealPaths {
-  readonly #folders: Map<string, string | undefined> = new Map()
+  readonly #folders: Map<string, Folder | undefined> = new Map()
 
   /** A regular file (a link to one is followed); undefined for what is not there or no file. */
   file(path: string): RealFile | undefined {
+    const parent = parentOf(path)
+    const folder = this.#folder(parent)
+    if (folder === undefined) return undefined
+    const name = path.slice(parent.endsWith(sep) ? parent.length : parent.length + 1)
+    // Mostly the same text, which then is made and kept once.
+    const real = folder.real === parent ? path : below(folder.real, name)
+    if (folder.files === undefined && ++folder.asked > several) folder.files = regularFiles(folder.real)
+    if (folder.files?.has(name) === true) return { path, real }
     const stats = look(path)
     if (stats === undefined) return undefined
     if (stats.isSymbolicLink()) {
-      const real = realpath(path)
-      const target = real === undefined ? undefined : look(real)
-      return real !== undefined && target?.isFile() ? { path, real, ctimeMs: target.ctimeMs } : undefined
+      const target = realpath(path)
+      const there = target === undefined ? undefined : look(target)
+      return target !== undefined && there?.isFile() ? { path, real: target, ctimeMs: there.ctimeMs } : undefined
     }
-    if (!stats.isFile()) return undefined
-    const folder = this.#folder(dirname(path))
-    return folder === undefined ? undefined : { path, real: join(folder, path.slice(dirname(path).length)), ctimeMs: stats.ctimeMs }
+    return stats.isFile() ? { path, real, ctimeMs: stats.ctimeMs } : undefined
   }
 
-  #folder(path: string): string | undefined {
-    if (!this.#folders.has(path)) this.#folders.set(path, realpath(path))
-    return this.#folders.get(path)
+  #folder(path: string): Folder | undefined {
+    if (this.#folders.has(path)) return this.#folders.get(path)
+    const real = realpath(path)
+    const folder = real === undefined ? undefined : { real, asked: 0 }
+    this.#folders.set(path, folder)
+    return folder
   }
+}
+
+/**
+ * Names that stand in the listing to the letter; where the disk takes several spellings for one name, the others are looked at one by one, and so is
+ * what could not be decoded.
+ */
+function regularFiles(folder: string): ReadonlySet<string> {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true })
+    return new Set(entries.filter((entry) => entry.isFile() && !entry.name.includes('\ufffd')).map((entry) => entry.name))
+  } catch {
+    return new Set()
+  }
+}
+
+function below(folder: string, name: string): string {
+  return folder.endsWith(sep) ? folder + name : folder + sep + name
+}
+
+/** The ctime of whatever stands at a path, in milliseconds; -1 when nothing does. */
+export function ctimeOf(path: string): number {
+  return look(path)?.ctimeMs ?? -1
 }
 
 function realpath(path: string): string | undefined {

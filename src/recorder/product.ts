@@ -6,7 +6,7 @@ import { lstatSync, type BigIntStats } from 'node:fs'
 import { basename, join } from 'node:path'
 import { InTotoError, isLinkFileName, problem, type Problem } from 'intoto'
 import { walkFiles, type FileDigest } from 'intoto/node'
-import { isLinkOf } from './earlier.ts'
+import { foreignProducts, isLinkOf } from './earlier.ts'
 import { deliveredFrom, framedOutputs } from './frame.ts'
 import { digestOf, earliest } from './guard.ts'
 import { isWithin, nameOf } from './place.ts'
@@ -106,12 +106,14 @@ function hashed(session: Session, path: string): FileDigest {
 }
 
 function refuseForeign(session: Session, stale: readonly string[]): void {
-  const path = stale.find((file) => session.foreign.has(file))
+  if (stale.length === 0 || session.foreign.length === 0) return
+  const foreign = foreignProducts(session)
+  const path = stale.find((file) => foreign.has(file))
   if (path === undefined) return
   const { step } = session.options
   throw new InTotoError({
     code: 'E_CONFIG',
-    message: `was made by another command of the step "${step}": ${session.foreign.get(path)}; one link cannot speak for both`,
+    message: `was made by another command of the step "${step}": ${foreign.get(path)}; one link cannot speak for both`,
     file: nameOf(session.root, path),
     fix: [`give one of the two another step: inToto({ step: '${step}-2' })`, 'or empty the output folder before the build'],
   })

@@ -18,6 +18,7 @@ import { sourceOf } from './id.ts'
 import type { Log } from './log.ts'
 import { isWithin, RealPaths, usedPath, type RealFile } from './place.ts'
 import { composedStyles, referredAssets, type Resolve } from './reference.ts'
+import { reportOf, seenIn, type Given, type Report } from './report.ts'
 import type { Frame, RunRecord, Session } from './session.ts'
 import { tsconfigFiles, type Configured } from './tsconfig.ts'
 
@@ -110,6 +111,8 @@ export class RecordingRun implements Run {
   readonly #record: RunRecord
   readonly #host: Host
   readonly #paths: RealPaths = new RealPaths()
+  /** Ids that are the paths of modules: bundlers tell of the same files once more as watched ones. */
+  readonly #modules: Set<string> = new Set()
   /** Why an input could not be looked at. */
   #fault: Error | undefined
 
@@ -121,17 +124,22 @@ export class RecordingRun implements Run {
   }
 
   modules(ids: Iterable<string>): void {
+    const report = this.#report({ module: true })
     for (const id of ids) {
-      const source = sourceOf(id, this.#host.folder, this.#paths)
-      if ('real' in source) this.#add(source, { module: true })
-      else this.#record.virtual.add(source.virtual)
+      const source = sourceOf(id, this.#host.folder, report.paths)
+      if ('real' in source) {
+        this.#add(source, report)
+        if (source.path === id) this.#modules.add(id)
+      } else this.#record.virtual.add(source.virtual)
     }
   }
 
   files(paths: Iterable<string>, base: string = this.#host.folder): void {
+    const report = this.#report({ module: false })
     for (const path of paths) {
-      const source = sourceOf(path, base, this.#paths)
-      if ('real' in source) this.#add(source, { module: false })
+      if (this.#modules.has(path)) continue
+      const source = sourceOf(path, base, report.paths)
+      if ('real' in source) this.#add(source, report)
     }
   }
 
@@ -147,10 +155,10 @@ export class RecordingRun implements Run {
   /** A bundler's own command began after its configuration was last written; a script, a test or a host may have written it just now. */
   configuration(paths: Iterable<string>): void {
     const { changedFrom, processFrom } = this.#record.clock
-    const since = isCommandOf(this.#host.bundler) ? processFrom : changedFrom
+    const report = this.#report({ module: false, since: isCommandOf(this.#host.bundler) ? processFrom : changedFrom })
     for (const path of paths) {
-      const source = sourceOf(path, this.#host.folder, this.#paths)
-      if ('real' in source) this.#add(source, { module: false, since })
+      const source = sourceOf(path, this.#host.folder, report.paths)
+      if ('real' in source) this.#add(source, report)
     }
   }
 
@@ -171,8 +179,10 @@ export class RecordingRun implements Run {
   }
 
   target(folder: string): void {
+    const path = this.#folder(folder)
+    this.#session.targets.add(path)
     try {
-      removeEarlier(this.#session, this.#folder(folder))
+      removeEarlier(this.#session, path)
     } catch (error) {
       this.fail(error)
       refuse(this.#session, error)
@@ -181,7 +191,8 @@ export class RecordingRun implements Run {
 
   output(folder: string, emitted: Iterable<string>): void {
     const path = this.#folder(folder)
-    const { root } = this.#session
+    const { root, targets } = this.#session
+    targets.add(path)
     const known = this.#record.outputs.get(path) ?? { walked: !isWithin(path, root.real), emitted: new Set<string>() }
     for (const name of emitted) known.emitted.add(join(path, name))
     this.#record.outputs.set(path, known)
@@ -249,11 +260,10 @@ export class RecordingRun implements Run {
 
   /** Files of which nobody told. */
   #heard(paths: Iterable<string>): void {
-    const { clock, materials } = this.#record
+    const report = this.#report({ module: false, audited: true })
     for (const path of paths) {
-      const source = sourceOf(path, this.#host.folder, this.#paths)
-      if ('real' in source && !materials.has(this.#keyOf(source)))
-        this.#add(source, { module: false, since: clock.changedFrom, audited: true })
+      const source = sourceOf(path, this.#host.folder, report.paths)
+      if ('real' in source && !this.#record.materials.has(this.#keyOf(source))) this.#add(source, report)
     }
   }
 
@@ -269,13 +279,18 @@ export class RecordingRun implements Run {
     return this.#host.preserveSymlinks === true ? usedPath(this.#session.root, path) : real
   }
 
-  #add(file: RealFile, { module, since = this.#record.clock.changedFrom, audited = false }: Report): void {
+  #report(given: Given): Report {
+    return reportOf(this.#session, { since: this.#record.clock.changedFrom, ...given })
+  }
+
+  #add(file: RealFile, report: Report): void {
+    const { module, since, audited } = report
     const key = this.#keyOf(file)
     const known = this.#record.materials.get(key)
     if (known !== undefined && known.since <= since && (known.module || !module)) return
     const material = {
       since: known === undefined || since < known.since ? since : known.since,
-      seen: known?.seen ?? file.ctimeMs,
+      seen: known?.seen ?? file.ctimeMs ?? seenIn(report, file.real),
       module: module || known?.module === true,
       ...(audited ? { audited } : {}),
     }
@@ -285,14 +300,6 @@ export class RecordingRun implements Run {
   #folder(folder: string): string {
     return usedPath(this.#session.root, resolve(this.#host.folder, folder))
   }
-}
-
-/** What is said of a file. */
-interface Report {
-  readonly module: boolean
-  /** From when on a change counts; the start of the run unless given. */
-  readonly since?: bigint
-  readonly audited?: boolean
 }
 
 /** The first line of what went wrong; some bundlers wrap their errors in one that only counts them. */

@@ -16,7 +16,7 @@ import type { Root } from './place.ts'
 export interface Material {
   /** A change at or after this moment of the disk's clock was made while the file was in use. */
   readonly since: bigint
-  /** Its ctime when it was first reported, in milliseconds. */
+  /** Its ctime when it was first reported, in milliseconds; 0 where this build has written nothing. */
   readonly seen: number
   /** Whether it is part of the module graph; else it was declared, watched or found. */
   readonly module: boolean
@@ -82,6 +82,12 @@ export interface Frame {
   readonly tells: boolean
 }
 
+/** A link that was removed, by its absolute path. */
+export interface EarlierLink {
+  readonly path: string
+  readonly bytes: Uint8Array
+}
+
 /** One step of one package in this process. */
 export interface Session {
   readonly root: Root
@@ -96,8 +102,10 @@ export interface Session {
   readonly failed: Map<string, string>
   /** Digests by absolute path; one is used again only while the file's marks are the same. */
   readonly digests: Map<string, FileDigest>
-  /** Products of an earlier link of this step that another command made: absolute path, and that command. */
-  readonly foreign: Map<string, string>
+  /** Absolute paths of folders that are written or about to be. */
+  readonly targets: Set<string>
+  /** Links of this step that an earlier process left and this one removed. */
+  readonly foreign: EarlierLink[]
   log: Log
   frame?: Frame
   /** The framework has written its last file. */

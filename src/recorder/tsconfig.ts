@@ -5,7 +5,7 @@
 import { dirname, isAbsolute, join, resolve, sep } from 'node:path'
 import { createRequire } from 'node:module'
 import { isFile, nearestFile, textOf } from './baseline.ts'
-import { isDependency } from './place.ts'
+import { isDependency, parentOf } from './place.ts'
 import { filesMatching, selector } from './select.ts'
 
 /** What TypeScript's options bear upon: sources with its syntax, all of the project's, or files of packages, too. */
@@ -38,7 +38,7 @@ function nearestConfigs(files: Iterable<string>, configured: Configured): Set<st
   for (const file of files) {
     if (configured !== 'packages' && isDependency(file)) continue
     if (configured === 'typed' && !/\.(?:[cm]?tsx?|[cm]?jsx|vue|svelte|astro)$/.test(file)) continue
-    const start = nearest.map((look) => look(dirname(file))).find((path) => path !== undefined)
+    const start = nearest.map((look) => look(parentOf(file))).find((path) => path !== undefined)
     if (start !== undefined) found.add(start)
   }
   return found

@@ -25,9 +25,15 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(place, { recursive: true }))
 
-describe('sourceOf', () => {
+describe.each([
+  ['looked at one by one', 0],
+  ['found in the listing of a folder that was asked for often', 20],
+])('sourceOf, of files %s', (_, before) => {
   const real = (id: string): unknown => {
-    const source = sourceOf(id, at('app'), new RealPaths())
+    const paths = new RealPaths()
+    for (let i = 0; i < before; i++)
+      for (const folder of ['app/src', 'other/src', 'app/node_modules/linked']) paths.file(at(folder, `${i}`))
+    const source = sourceOf(id, at('app'), paths)
     return 'real' in source ? source.real.slice(place.length + 1) : source
   }
 
@@ -65,6 +71,16 @@ describe('sourceOf', () => {
   it('knows that folders, broken links and impossible paths are no files', () => {
     for (const id of [at('app/src'), at('app/src/broken.js'), at('app/src/a.js/b.js'), at('x'.repeat(5000))])
       expect(real(id)).toEqual({ virtual: id })
+  })
+
+  it('knows that a name that is no UTF-8 is none that a bundler can read', () => {
+    const odd = Buffer.concat([Buffer.from(at('app/src/')), Buffer.from([0xff]), Buffer.from('.js')])
+    writeFileSync(odd, '')
+    try {
+      expect(real(at('app/src/\ufffd.js'))).toEqual({ virtual: at('app/src/\ufffd.js') })
+    } finally {
+      rmSync(odd)
+    }
   })
 
   it('finds the file behind a derived module', () => {

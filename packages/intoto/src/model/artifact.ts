@@ -30,6 +30,8 @@ const strong: readonly (readonly [string, number])[] = [
   ['sha512', 128],
 ]
 const hex = /^[0-9a-fA-F]+$/
+/** Any character may stand before a slash at the end, a line feed too. */
+const mayBeUnclean = /\/\/|(?:^|\/)\.\.?(?:\/|$)|.\/$/s
 
 /**
  * The name under which a path is recorded: `/`-separated, no `./`, no empty part, `..` only in front; an absolute path stays absolute.
@@ -37,7 +39,8 @@ const hex = /^[0-9a-fA-F]+$/
  * @param separator `\` on Windows only; elsewhere a backslash is a letter of the name
  */
 export function artifactName(path: string, separator: '/' | '\\' = '/'): string {
-  return cleanPath(separator === '\\' ? path.replaceAll('\\', '/') : path)
+  const name = separator === '\\' ? path.replaceAll('\\', '/') : path
+  return name === '' || mayBeUnclean.test(name) ? cleanPath(name) : name
 }
 
 /** Go's `path.Clean`: purely lexical. */
@@ -53,8 +56,6 @@ function cleanPath(path: string): string {
   return (rooted ? '/' : '') + parts.join('/') || '.'
 }
 
-/** Any character may stand before a slash at the end, a line feed too. */
-const mayBeUnclean = /\/\/|(?:^|\/)\.\.?(?:\/|$)|.\/$/s
 /** Is a name certain to have one spelling only? What is not may still be clean, as the scheme of a URI is: ask `cleanName`. */
 export function isCleanName(name: string): boolean {
   return !mayBeUnclean.test(name)

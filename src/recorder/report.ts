@@ -1,0 +1,37 @@
+/**
+ * What goes for all files of one report of a bundler: how they are looked at, and from when on a change counts. Made by a run for each report, so that
+ * nothing that was known of the disk is older than that.
+ */
+import { resolve } from 'node:path'
+import { ctimeOf, isWithin, RealPaths, usedPath } from './place.ts'
+import type { Session } from './session.ts'
+
+/** What is said of some files. */
+export interface Report {
+  readonly module: boolean
+  /** A change at or after this moment of the disk's clock was made while they were in use. */
+  readonly since: bigint
+  readonly audited: boolean
+  readonly paths: RealPaths
+  /** Folders in which a consumed file may be one that this build made before. */
+  readonly delivered: readonly string[]
+}
+
+/** What a report says; the rest follows. */
+export interface Given {
+  readonly module: boolean
+  /** The start of the run unless given. */
+  readonly since?: bigint
+  readonly audited?: boolean
+}
+
+/** A report that begins now. */
+export function reportOf({ targets, frame, root }: Session, given: Given & Pick<Report, 'since'>): Report {
+  const framed = (frame?.folders() ?? []).map((folder) => usedPath(root, resolve(root.real, folder)))
+  return { audited: false, ...given, paths: new RealPaths(), delivered: [...targets, ...framed] }
+}
+
+/** When a file had last changed, in milliseconds; asked only where this build writes, since it matters nowhere else. */
+export function seenIn({ delivered }: Report, path: string): number {
+  return delivered.some((folder) => isWithin(folder, path)) ? ctimeOf(path) : 0
+}
