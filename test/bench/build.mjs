@@ -6,7 +6,7 @@ import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { decodeMetadata } from 'intoto'
 import { bundlers } from './bundlers.mjs'
-import { project, tree } from './material.mjs'
+import { extensionFor, modulePath, project, tree } from './material.mjs'
 import { countsTrees, race } from './measure.mjs'
 
 const script = fileURLToPath(new URL('bundlers.mjs', import.meta.url))
@@ -20,9 +20,11 @@ export async function build({ place, record, quick, progress, only }) {
   let added = 0
   for (const name of only ?? bundlers) {
     const modules = quick ? 500 : name === 'webpack' ? 1_000 : 5_000
-    const folder = folders.get(modules) ?? place('build')
-    if (!folders.has(modules)) project(folder, modules)
-    folders.set(modules, folder)
+    const extension = extensionFor(name)
+    const kind = `${modules} ${extension}`
+    const folder = folders.get(kind) ?? place('build')
+    if (!folders.has(kind)) project(folder, modules, extension)
+    folders.set(kind, folder)
     const contender = (what, plugin) => ({
       name: what,
       command: [name === 'bun' ? bun : execPath, script, name, folder, `out-${name}-${plugin}`, plugin],
@@ -31,7 +33,7 @@ export async function build({ place, record, quick, progress, only }) {
     })
     const racers = [contender('a', 'off'), contender('on', 'on'), contender('b', 'off')]
     const [a, on, b] = race(racers, { least: quick ? 2 : 3, most: 12, seconds: quick ? 5 : 24 })
-    sameBuild(folder, name, modules)
+    sameBuild(folder, { name, modules, extension })
     const megabytes = Math.min(...on.said.map(Number)) - Math.min(...[...a.said, ...b.said].map(Number))
     added = Math.max(added, megabytes)
     rows.push([
@@ -55,7 +57,7 @@ export async function build({ place, record, quick, progress, only }) {
 }
 
 /** Equal work: the same output but for the link, and in the link every module by its digest. */
-function sameBuild(folder, name, modules) {
+function sameBuild(folder, { name, modules, extension }) {
   const [on, off] = ['on', 'off'].map((plugin) => contentOf(join(folder, `out-${name}-${plugin}`)))
   const links = [...on.keys()].filter((file) => file.endsWith('.link'))
   if (links.length !== 1) throw new Error(`${name}: ${links.length} links: the figures are void`)
@@ -65,7 +67,7 @@ function sameBuild(folder, name, modules) {
     if (off.get(file)?.equals(bytes) !== true) throw new Error(`${name}: ${file} differs: the figures are void`)
   if (on.size !== off.size || on.size === 0) throw new Error(`${name}: other files come out with the plugin: the figures are void`)
   for (let i = 0; i < modules; i++) {
-    const path = `src/d${i % 50}/m${i}.js`
+    const path = modulePath(i, extension)
     const digest = createHash('sha256')
       .update(readFileSync(join(folder, path)))
       .digest('hex')

@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import { argv, chdir, env, resourceUsage } from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { extensionFor } from './material.mjs'
 
 /** Each takes the entry, the output folder and the plugins, and resolves when its own promise does. */
 const builds = {
@@ -25,7 +26,18 @@ const builds = {
   },
   async rspack({ entry, out, plugins }) {
     const { rspack } = await import('@rspack/core')
-    await compiled(rspack({ mode: 'production', entry, output: { path: out }, plugins, infrastructureLogging: { level: 'error' } }))
+    const rules = [
+      { test: /\.ts$/, loader: 'builtin:swc-loader', options: { jsc: { parser: { syntax: 'typescript' } } }, type: 'javascript/auto' },
+    ]
+    const config = {
+      mode: 'production',
+      entry,
+      output: { path: out },
+      plugins,
+      module: { rules },
+      infrastructureLogging: { level: 'error' },
+    }
+    await compiled(rspack(config))
   },
   async esbuild({ entry, out, plugins }) {
     const { build } = await import('esbuild')
@@ -74,6 +86,6 @@ if (argv[1] === fileURLToPath(import.meta.url)) {
   chdir(folder)
   env.NODE_ENV = 'production'
   const plugins = plugin === 'on' ? [(await import(`unplugin-in-toto/${name}`)).default()] : []
-  await builds[name]({ entry: join(folder, 'src/main.js'), out: join(folder, out), plugins, root: folder })
+  await builds[name]({ entry: join(folder, `src/main.${extensionFor(name)}`), out: join(folder, out), plugins, root: folder })
   process.on('exit', () => console.log(`\n${Math.round(resourceUsage().maxRSS / 1024)}`))
 }

@@ -115,20 +115,108 @@ export async function tree(folder, { files, size }) {
   return { path: 'tree', cwd: folder, key: join(folder, 'key'), outs }
 }
 
-/** A project of so many modules of 1 to 4 kB that one entry imports. */
-export function project(folder, modules) {
+/** Which bundlers read TypeScript by themselves; the others get the same modules as JavaScript. */
+export const extensionFor = (bundler) => (['webpack', 'rollup'].includes(bundler) ? 'js' : 'ts')
+
+/**
+ * A project as people have them: `modules` modules of 2 to 4 kB in 50 folders, which import one another and of which everything is used, and a
+ * twentieth as many of packages in node_modules, which the lockfile pins.
+ */
+export function project(folder, modules, extension) {
   mkdirSync(join(folder, 'src'), { recursive: true })
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'bench', version: '1.0.0', type: 'module' }))
-  writeFileSync(join(folder, 'package-lock.json'), JSON.stringify({ name: 'bench', version: '1.0.0', lockfileVersion: 3, packages: {} }))
-  const imports = []
-  for (let i = 0; i < modules; i++) {
-    const last = 18 + ((i * 37) % 55)
-    const lines = Array.from({ length: last + 1 }, (_, line) => `export function f${i}_${line}(a, b) { return a * ${line} + b - ${i} }`)
-    const place = join(folder, `src/d${i % 50}`)
-    if (i < 50) mkdirSync(place, { recursive: true })
-    writeFileSync(join(place, `m${i}.js`), `${lines.join('\n')}\nexport default () => f${i}_0(1, 2) + f${i}_${last}(3, 4)\n`)
-    imports.push(`import m${i} from './d${i % 50}/m${i}.js'`)
+  const packages = Array.from({ length: Math.ceil(modules / 200) }, (_, i) => `package-${i}`)
+  const dependencies = Object.fromEntries(packages.map((name) => [name, '1.0.0']))
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'bench', version: '1.0.0', type: 'module', dependencies }))
+  const locked = packages.map((name) => [
+    `node_modules/${name}`,
+    { version: '1.0.0', integrity: `sha512-${Buffer.alloc(64, name).toString('base64')}` },
+  ])
+  const root = { name: 'bench', version: '1.0.0', dependencies }
+  const lock = { name: 'bench', version: '1.0.0', lockfileVersion: 3, packages: { '': root, ...Object.fromEntries(locked) } }
+  writeFileSync(join(folder, 'package-lock.json'), JSON.stringify(lock))
+  if (extension === 'ts')
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { target: 'es2022', strict: true } }))
+  packages.forEach((name, i) => writePackage(join(folder, 'node_modules', name), i))
+  for (let i = 0; i < Math.min(50, modules); i++) mkdirSync(join(folder, `src/d${i}`), { recursive: true })
+  for (let i = 0; i < modules; i++) writeFileSync(join(folder, modulePath(i, extension)), moduleSource(i, { modules, packages, extension }))
+  const numbers = Array.from({ length: modules }, (_, i) => i)
+  const imports = numbers.map((i) => `import use${i} from './d${i % 50}/m${i}.${extension}'`)
+  writeFileSync(
+    join(folder, `src/main.${extension}`),
+    `${imports.join('\n')}\nconsole.log([${numbers.map((i) => `use${i}(${i})`).join(', ')}].length)\n`,
+  )
+}
+
+/** Where a module lies in its project. */
+export const modulePath = (i, extension) => `src/d${i % 50}/m${i}.${extension}`
+
+function writePackage(place, i) {
+  mkdirSync(place, { recursive: true })
+  writeFileSync(join(place, 'package.json'), JSON.stringify({ name: `package-${i}`, version: '1.0.0', type: 'module', main: 'index.js' }))
+  const parts = Array.from({ length: 9 }, (_, part) => part)
+  for (const part of parts)
+    writeFileSync(
+      join(place, `part${part}.js`),
+      `export function part${part}(list) {\n  return list.map((item) => item + ${part * i}).filter(Boolean)\n}\n`,
+    )
+  const lines = parts.map((part) => `export { part${part} } from './part${part}.js'`)
+  writeFileSync(join(place, 'index.js'), `${lines.join('\n')}\n`)
+}
+
+/** Functions, a class and a table, with types or without; all of them are called by what others import. */
+function moduleSource(i, { modules, packages, extension }) {
+  const type = (text) => (extension === 'ts' ? text : '')
+  const later = [i + 50, i + 101].filter((other) => other < modules)
+  const imports = later.map((other) => `import { sum${other}_0 } from '../d${other % 50}/m${other}.${extension}'`)
+  const used = `package-${i % packages.length}`
+  imports.push(`import { part${i % 9} } from '${used}'`)
+  const functions = Array.from({ length: 1 + ((i * 37) % 4) }, (_, n) => functionSource(`${i}_${n}`, type))
+  const calls = [...functions.map((_, n) => `sum${i}_${n}(options, values)`), ...later.map((other) => `sum${other}_0(options, values)`)]
+  return `${imports.join('\n')}
+${type(`
+export interface Options${i} {
+  readonly name: string
+  readonly size: number
+  tags?: string[] | undefined
+}
+`)}
+/** What the ${i}th part of the program keeps, by name. */
+export class Store${i} {
+  ${type(`private readonly `)}items${type(': Map<string, number>')} = new Map()
+
+  add(name${type(': string')}, value${type(': number')})${type(': this')} {
+    const known = this.items.get(name) ?? ${i}
+    this.items.set(name, known + value)
+    return this
   }
-  const calls = Array.from({ length: modules }, (_, i) => `m${i}()`)
-  writeFileSync(join(folder, 'src/main.js'), `${imports.join('\n')}\nconsole.log([${calls.join(', ')}].length)\n`)
+
+  get total()${type(': number')} {
+    return [...this.items.values()].reduce((sum, value) => sum + value, 0)
+  }
+}
+${functions.join('\n')}
+/** What everybody else calls. */
+export default function use${i}(input${type(': number')})${type(': string')} {
+  const options = { name: 'module ${i}', size: input, tags: ['first', 'second'] }
+  const values = part${i % 9}([input, ${i}, ${i + 1}])
+  const store = new Store${i}().add(options.name, ${calls.join(' + ')})
+  return \`\${options.name}: \${store.total}\`
+}
+`
+}
+
+function functionSource(name, type) {
+  const options = type(`: { readonly name: string; readonly size: number; tags?: string[] | undefined }`)
+  return `
+/** Adds up what counts of the values, each by its place. */
+export function sum${name}(options${options}, values${type(': readonly number[]')})${type(': number')} {
+  const limit = options.size > 100 ? options.size : 100 + (options.tags ?? []).length
+  let total = 0
+  for (const [index, value] of values.entries()) {
+    if (value > limit) throw new RangeError(\`\${options.name}: \${value} is more than \${limit}\`)
+    total += value % 2 === 0 ? value * index : Math.round(value / (index + 1))
+  }
+  return total
+}
+`
 }
