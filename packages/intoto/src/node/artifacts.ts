@@ -159,7 +159,7 @@ function digestMaps(files: readonly Found[], { algorithms = ['sha256'], progress
           files.map((file) => file.path),
           progress,
         ).map(sha256Map)
-      : files.map((file, i) => mapOf(readDigests(file.path, algorithms, () => progress?.(i, files.length)).digests))
+      : files.map((file, i) => mapOf(readDigests(file.path, algorithms, { tick: () => progress?.(i, files.length) }).digests))
     progress?.(files.length, files.length)
     return maps
   } catch (error) {

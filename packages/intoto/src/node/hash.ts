@@ -1,12 +1,13 @@
 /**
- * Digests of files on disk, by the one technique that is fast for many small files: synchronous open, fstat, read into a buffer that is used
- * again, one-shot hash, fstat, close. Recorder, `run`, packing and the plugin all hash through here; it never returns a digest of bytes that
- * changed while they were read.
+ * Digests of files on disk, by the one technique that is fast for many small files: synchronous open, read into a buffer that is used again,
+ * fstat, one-shot hash, close; and another fstat in front where the file changed a moment ago. Recorder, packing and the plugin all hash through
+ * here, and `run` what hasher.ts leaves; it never returns a digest of bytes that changed while they were read.
  */
 import crypto from 'node:crypto'
-import { fstatSync, openSync, readSync, type BigIntStats } from 'node:fs'
+import { constants, fstatSync, lstatSync, openSync, readSync, type BigIntStats } from 'node:fs'
 import { InTotoError } from '../errors.ts'
 import { close, errorNumber, fault, patiently, printable, sleep } from './fault.ts'
+import { settledAfter } from './hasher.ts'
 import { kindOf, openForReading } from './read.ts'
 
 /** Algorithms that both reference implementations know. */
@@ -36,13 +37,23 @@ export interface Reading {
 let buffer: Buffer | undefined
 const pieceSize = 1 << 20
 const attempts = 3
+/** Whether the last file was changed just now: then the next one is looked at before it is read, too, since one look would not do. */
+let isFresh = false
+
+/** How a file is read. */
+export interface HashOptions {
+  /** Refuse a symbolic link at the path itself; links in front of the last part are followed. Windows follows it all the same. */
+  readonly noFollow?: boolean
+  /** Called for each mebibyte of a large file. */
+  readonly tick?: () => void
+}
 
 /**
- * Digest and marks of a regular file (a symbolic link is followed).
+ * Digest and marks of a regular file (a symbolic link is followed unless `noFollow` is set; Windows follows it all the same).
  * @throws InTotoError E_IO: absent, unreadable, not a regular file; E_CHANGED_DURING_BUILD: it changed at each of three readings
  */
-export function hashFile(path: string, o: { sha512?: boolean } = {}): FileDigest {
-  const { digests, stats } = readDigests(path, o.sha512 ? ['sha256', 'sha512'] : ['sha256'])
+export function hashFile(path: string, o: { sha512?: boolean; noFollow?: boolean } = {}): FileDigest {
+  const { digests, stats } = readDigests(path, o.sha512 ? ['sha256', 'sha512'] : ['sha256'], o)
   return {
     sha256: digests.sha256 ?? '',
     ...(digests.sha512 === undefined ? {} : { sha512: digests.sha512 }),
@@ -54,10 +65,10 @@ export function hashFile(path: string, o: { sha512?: boolean } = {}): FileDigest
   }
 }
 
-/** The digests of a regular file by any algorithms; errors as hashFile. `tick` is called for each mebibyte of a large one. */
-export function readDigests(path: string, algorithms: readonly Algorithm[], tick?: () => void): Reading {
+/** The digests of a regular file by any algorithms; errors as hashFile. */
+export function readDigests(path: string, algorithms: readonly Algorithm[], o: HashOptions = {}): Reading {
   for (let attempt = 1; ; attempt++) {
-    const reading = readOnce(path, algorithms, tick)
+    const reading = readOnce(path, algorithms, o)
     if (reading !== undefined) return reading
     if (attempt === attempts) throw changed(path)
     sleep(attempt * 10)
@@ -73,16 +84,15 @@ export function changed(path: string, cause?: unknown): InTotoError {
   )
 }
 
-function readOnce(path: string, algorithms: readonly Algorithm[], tick: (() => void) | undefined): Reading | undefined {
+function readOnce(path: string, algorithms: readonly Algorithm[], o: HashOptions): Reading | undefined {
+  const settled = Date.now() - settledAfter
   let descriptor: number | undefined
   try {
-    descriptor = patiently(() => openSync(path, openForReading))
-    const before = fstatSync(descriptor, { bigint: true })
-    if (!before.isFile()) throw notRegular(path, kindOf(before))
-    const [digests, length] = digestsOf(descriptor, { size: Number(before.size), algorithms, tick })
-    const after = fstatSync(descriptor, { bigint: true })
-    const still = before.ctimeNs === after.ctimeNs && before.mtimeNs === after.mtimeNs && BigInt(length) === after.size
-    return still ? { digests, stats: after } : undefined
+    descriptor = open(path, o)
+    const reading =
+      (isFresh ? undefined : readSettled(descriptor, algorithms, settled)) ?? readCarefully(descriptor, path, { ...o, algorithms })
+    isFresh = reading === undefined || isSince(reading.stats, settled)
+    return reading
   } catch (error) {
     if (errorNumber(error) === 'ESTALE') return undefined
     throw fault(error, { verb: 'hash', path })
@@ -91,10 +101,60 @@ function readOnce(path: string, algorithms: readonly Algorithm[], tick: (() => v
   }
 }
 
+function open(path: string, { noFollow = false }: HashOptions): number {
+  const flags = noFollow ? openForReading | (constants.O_NOFOLLOW ?? 0) : openForReading
+  try {
+    return patiently(() => openSync(path, flags))
+  } catch (error) {
+    throw noFollow && isLink(path) ? notRegular(path, 'a symbolic link') : error
+  }
+}
+
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink()
+  } catch {
+    return false
+  }
+}
+
+/**
+ * With one look, behind the reading; see `settledAfter`. Undefined for whatever that does not do for. Reading at a place fails where there are
+ * none, so that nothing is taken out of a FIFO.
+ */
+function readSettled(descriptor: number, algorithms: readonly Algorithm[], settled: number): Reading | undefined {
+  buffer ??= Buffer.allocUnsafeSlow(pieceSize)
+  let length: number
+  try {
+    length = readSync(descriptor, buffer, 0, pieceSize, 0)
+  } catch {
+    return undefined
+  }
+  const stats = fstatSync(descriptor, { bigint: true })
+  if (Number(stats.size) !== length || !stats.isFile() || isSince(stats, settled)) return undefined
+  const piece = buffer.subarray(0, length)
+  return { digests: collect(algorithms, (algorithm) => hashBytes(algorithm, piece)), stats }
+}
+
+function isSince(stats: BigIntStats, moment: number): boolean {
+  return Number(stats.ctimeMs) >= moment || Number(stats.mtimeMs) >= moment
+}
+
+/** With a look before and one behind, which must have seen the same. */
+function readCarefully(descriptor: number, path: string, o: HashOptions & { algorithms: readonly Algorithm[] }): Reading | undefined {
+  const before = fstatSync(descriptor, { bigint: true })
+  if (!before.isFile()) throw notRegular(path, kindOf(before))
+  const [digests, length] = digestsOf(descriptor, Number(before.size), o)
+  const after = fstatSync(descriptor, { bigint: true })
+  const still = before.ctimeNs === after.ctimeNs && before.mtimeNs === after.mtimeNs && BigInt(length) === after.size
+  return still ? { digests, stats: after } : undefined
+}
+
 /** Reads no more than the size that the file had: one that grows as fast as it is read would have no end. */
 function digestsOf(
   descriptor: number,
-  { size, algorithms, tick }: { size: number; algorithms: readonly Algorithm[]; tick: (() => void) | undefined },
+  size: number,
+  { algorithms, tick }: HashOptions & { algorithms: readonly Algorithm[] },
 ): [Reading['digests'], length: number] {
   buffer ??= Buffer.allocUnsafeSlow(pieceSize)
   if (size <= pieceSize) {

@@ -3,12 +3,12 @@
  * small files. What a thread does not manage (an error, a file that changes) is left to the caller, whose errors are the better ones.
  */
 import { availableParallelism } from 'node:os'
-import { statSync } from 'node:fs'
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
-import type * as cryptography from 'node:crypto'
-import type * as fs from 'node:fs'
+import * as crypto from 'node:crypto'
+import * as fs from 'node:fs'
 import type * as threads from 'node:worker_threads'
 import { readDigests } from './hash.ts'
+import { createHasher, settledAfter, type Hasher, type HasherSettings } from './hasher.ts'
 
 /** From so many files or bytes on threads pay. Sizes are asked for ahead only where that is nothing beside the hashing. */
 const worthwhile = { files: 6_000, bytes: 96 * 1024 * 1024 }
@@ -17,6 +17,7 @@ const most = 3
 /** Milliseconds without any file being finished after which threads are taken for dead; the caller then does their work. */
 const patience = 2_000
 const digestSize = 32
+const settings: HasherSettings = { pieceSize: 1 << 20, settledAfter }
 
 /** What a thread is started with. */
 interface Wait {
@@ -42,19 +43,18 @@ interface Task {
  */
 export function hashMany(paths: readonly string[], progress?: (done: number, total: number) => void): string[] {
   const hashes: string[] = []
+  const hasher = createHasher(fs, crypto, settings)
   let task = isWorthwhile(paths) ? share(paths, 0) : undefined
   let bytes = 0
-  for (
-    let i = task === undefined ? 0 : Atomics.add(task.next, 0, 1);
-    i < paths.length;
-    i = task === undefined ? i + 1 : Atomics.add(task.next, 0, 1)
-  ) {
-    const { digests, stats } = readDigests(paths[i] ?? '', ['sha256'], () => progress?.(i, paths.length))
-    progress?.(i, paths.length)
-    hashes[i] = digests.sha256 ?? ''
-    bytes += Number(stats.size)
-    const left = paths.length - i - 1
-    if (task === undefined && bytes >= worthwhile.bytes && left > 1) task = share(paths, i + 1)
+  let i = 0
+  const next = (): number => (task === undefined ? i + 1 : Atomics.add(task.next, 0, 1))
+  const tick = (): void => progress?.(i, paths.length)
+  for (i = task === undefined ? 0 : next(); i < paths.length; i = next()) {
+    const path = paths[i] ?? ''
+    hashes[i] = hasher.hash(path, tick) ?? readDigests(path, ['sha256'], { tick }).digests.sha256 ?? ''
+    tick()
+    bytes += hasher.size
+    if (task === undefined && bytes >= worthwhile.bytes && paths.length - i > 2) task = share(paths, i + 1)
   }
   if (task !== undefined) collect(task, hashes)
   return hashes
@@ -72,7 +72,7 @@ function isWorthwhile(paths: readonly string[]): boolean {
 /** Nothing for what cannot be looked at: whoever hashes it finds the words. */
 function sizeOf(path: string): number {
   try {
-    return statSync(path, { throwIfNoEntry: false })?.size ?? 0
+    return fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0
   } catch {
     return 0
   }
@@ -102,9 +102,10 @@ function share(paths: readonly string[], from: number): Task | undefined {
   return task
 }
 
-/** A thread that can't be started claims no file, so nothing depends on it. Its code is a function of its own, since a bundle has no second file. */
+/** A thread that can't be started claims no file, so nothing depends on it. Its code is functions of their own, since a bundle has no second file. */
 function startAll(threads: number): MessagePort[] {
-  const code = `(${work.toString()})(require('node:worker_threads'), require('node:fs'), require('node:crypto'))`
+  const hasher = `(${createHasher.toString()})(require('node:fs'), require('node:crypto'), ${JSON.stringify(settings)})`
+  const code = `(${work.toString()})(require('node:worker_threads'), ${hasher}.hash)`
   const ports: MessagePort[] = []
   try {
     while (ports.length < threads) {
@@ -141,46 +142,12 @@ function isDone(task: Task, i: number): boolean {
   }
 }
 
-/** Runs in a thread, so it may use nothing but what it is handed. Only what goes well at once is a digest. */
-function work(
-  { receiveMessageOnPort, workerData }: typeof threads,
-  { closeSync, constants, fstatSync, openSync, readSync }: typeof fs,
-  crypto: typeof cryptography,
-): void {
+/** Runs in a thread, so it may use nothing but what it is handed. */
+function work({ receiveMessageOnPort, workerData }: typeof threads, hash: Hasher['hash']): void {
   const { port, signal, alive, idle } = workerData as Wait
-  const piece = new Uint8Array(1 << 20)
-  const hash = (path: string): string | undefined => {
-    const descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
-    try {
-      const before = fstatSync(descriptor, { bigint: true })
-      if (!before.isFile() || before.size === 0n) return undefined
-      let length = readSync(descriptor, piece, 0, piece.length, null)
-      const first = piece.subarray(0, length)
-      let digest: string
-      if (BigInt(length) === before.size && typeof crypto.hash === 'function') digest = crypto.hash('sha256', first, 'hex')
-      else {
-        const whole = crypto.createHash('sha256').update(first)
-        for (let count = length; count > 0 && length < before.size; length += count) {
-          count = readSync(descriptor, piece, 0, piece.length, null)
-          whole.update(piece.subarray(0, count))
-        }
-        digest = whole.digest('hex')
-      }
-      const after = fstatSync(descriptor, { bigint: true })
-      const still = before.ctimeNs === after.ctimeNs && before.mtimeNs === after.mtimeNs && BigInt(length) === after.size
-      return still ? digest : undefined
-    } finally {
-      closeSync(descriptor)
-    }
-  }
   const carryOut = (task: Task): void => {
     for (let i = Atomics.add(task.next, 0, 1); i < task.paths.length; i = Atomics.add(task.next, 0, 1)) {
-      let digest: string | undefined
-      try {
-        digest = hash(task.paths[i] ?? '')
-      } catch {
-        digest = undefined
-      }
+      const digest = hash(task.paths[i] ?? '')
       if (digest !== undefined) task.digests.set(Buffer.from(digest, 'hex'), i * 32)
       Atomics.store(task.states, i, digest === undefined ? 2 : 1)
       Atomics.add(task.finished, 0, 1)
