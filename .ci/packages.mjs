@@ -5,8 +5,9 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { facesOf } from '../build/sources.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const npm = process.env.npm_execpath === undefined ? ['npm'] : [process.execPath, process.env.npm_execpath]
@@ -20,6 +21,8 @@ const packages = [
 /** What a tarball may hold; all else is there by mistake. */
 const expected =
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/[\w-]+\.(js|json)|dist\/(licenses\.txt|verifier\.html)|schema\/[\w.-]+\.json|docs\/(buildtypes|builders|verifiers)\/[\w-]+\.md|(dist|src)\/.+\.(c?js|d\.ts|ts|js\.map|d\.ts\.map))$/
+
+const again = 'remove dist and build again'
 
 let failures = 0
 const explained = new Set(Array.from(readFileSync(join(root, 'docs/dependencies.md'), 'utf8').matchAll(/`([^`]+)`/g), ([, name]) => name))
@@ -42,10 +45,12 @@ try {
     const [{ filename, files, size }] = Object.values(JSON.parse(packed.stdout))
     console.log(`${filename}: ${files.length} files, ${Math.round(size / 1024)} KiB`)
     const names = new Set(files.map(({ path }) => path))
+    const faces = new Set(facesOf(folder).map(({ file }) => file))
     for (const name of names) {
       if (!expected.test(name)) complain(`${filename} holds ${name}`)
-      const source = name.replace(/^dist\/(.+)\.js$/, 'src/$1.ts')
-      if (!names.has(source)) complain(`${filename} holds ${name} without its source: remove dist and build again`)
+      if (!sourcesOf(name, cwd).every((source) => names.has(source))) complain(`${filename} holds ${name} without its source: ${again}`)
+      const script = /^dist\/(?!chunks\/)(.+)\.js$/.exec(name)?.[1] ?? ''
+      if (script !== '' && !faces.has(script)) complain(`${filename} holds ${name}, which package.json does not name: ${again}`)
     }
     for (const needed of ['LICENSE', 'README.md']) if (!names.has(needed)) complain(`${filename} has no ${needed}`)
     const tarball = join(destination, filename)
@@ -56,6 +61,14 @@ try {
   rmSync(destination, { recursive: true, force: true })
 }
 if (failures > 0) process.exitCode = 1
+
+/** What a file of dist/ was made from, by its name or by what it says itself. */
+function sourcesOf(name, folder) {
+  if (/^dist\/.+\.d\.ts$/.test(name)) return [name.replace(/^dist\/(.+)\.d\.ts$/, 'src/$1.ts')]
+  if (!/^dist\/.+\.js\.map$/.test(name)) return []
+  const { sources } = JSON.parse(readFileSync(join(folder, name), 'utf8'))
+  return sources.map((source) => posix.join(posix.dirname(name), source))
+}
 
 function run([command, ...args], cwd) {
   return spawnSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], shell: process.platform === 'win32' })

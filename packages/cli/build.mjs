@@ -1,10 +1,13 @@
 /**
  * Bundles the command line into dist/: one small CommonJS entry and one chunk for each command, loaded when it is called. Loose modules cost more
- * than half a bare Node start in resolving alone, and a module that imports CommonJS twice a start. `tsc -b` has built the libraries before.
+ * than half a bare Node start in resolving alone, and a module that imports CommonJS twice a start. It reads the sources, its own and
+ * those of the libraries.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
+import { place, sweep } from '../../build/place.mjs'
+import { sourcesFor } from '../../build/sources.mjs'
 import { planned, withFiles } from './chunks.mjs'
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url))
@@ -12,7 +15,7 @@ const { version } = JSON.parse(readFileSync(at('package.json'), 'utf8'))
 
 const options = {
   platform: 'node',
-  resolve: { conditionNames: ['node', 'import', 'default'] },
+  resolve: { conditionNames: ['node', 'import', 'default'], alias: { ...sourcesFor('node'), 'intoto-page$': at('../page/src/index.ts') } },
   transform: { define: { PACKAGE_VERSION: JSON.stringify(version) } },
 }
 const { plugins, codeSplitting } = await planned(options)
@@ -38,31 +41,21 @@ const { output } = await bundle.generate({
 })
 await bundle.close()
 
-// Chunks first, the entry that names them last, each whole or not at all; what an earlier bundle left is taken away when nobody can be about to
-// load it any more. So the command works while it is being built.
-mkdirSync(at('dist/chunks'), { recursive: true })
+// Chunks first, the entry that names them last. So the command works while it is being built.
 const chunks = output.filter((chunk) => chunk.type === 'chunk')
 const order = ({ name }) => (name === 'intoto' ? 1 : 0)
-for (const { fileName, code } of chunks.toSorted((a, b) => order(a) - order(b))) place(`dist/${fileName}`, inAscii(withFiles(code, chunks)))
+for (const { fileName, code } of chunks.toSorted((a, b) => order(a) - order(b))) {
+  place(at(`dist/${fileName}`), inAscii(withFiles(code, chunks)))
+}
 // The verifier page, as it was built.
 const page = (name) => readFileSync(new URL(name, import.meta.resolve('intoto-page/verifier.html')), 'utf8')
-place('dist/verifier.html', page('verifier.html'))
+place(at('dist/verifier.html'), page('verifier.html'))
 const names = new Set(chunks.map(({ fileName }) => fileName))
-for (const name of readdirSync(at('dist/chunks'))) {
-  const path = at(`dist/chunks/${name}`)
-  if (!names.has(`chunks/${name}`) && Date.now() - statSync(path).mtimeMs > 10 * 60_000) rmSync(path)
-}
+sweep(at('dist/chunks'), (name) => !names.has(`chunks/${name}`))
 
 /** Node reads ASCII faster, and keeps it in half the memory. Nothing of ours asks for the raw text of a template, where an escape would show. */
 function inAscii(code) {
   return code.replace(/[\x7f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
-}
-
-/** Writes beside the place and renames. */
-function place(path, text) {
-  const beside = at(`${path}.${process.pid}.tmp`)
-  writeFileSync(beside, text)
-  renameSync(beside, at(path))
 }
 
 // What is bundled is distributed: the licences of other people's code go with it.
@@ -78,4 +71,4 @@ const texts = [...packages]
     if (file === undefined) throw new Error(`bundling: ${name} has no licence file`)
     return `${name}\n\n${readFileSync(`${folder}/${file}`, 'utf8').trim()}\n`
   })
-place('dist/licenses.txt', texts.join('\n----\n\n'))
+place(at('dist/licenses.txt'), texts.join('\n----\n\n'))

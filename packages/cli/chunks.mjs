@@ -12,7 +12,7 @@ const at = (path) => fileURLToPath(new URL(path, import.meta.url))
 const lateBuiltins = { 'node:child_process': ['spawn', 'spawnSync'], 'node:worker_threads': ['MessageChannel', 'Worker'] }
 
 /** Modules of the library that a verdict on links alone, or a yes, does without, by the file that they are loaded as. */
-const library = (names) => names.map((name) => at(`../intoto/dist/${name}.js`))
+const library = (names) => names.map((name) => at(`../intoto/src/${name}.ts`))
 const lateModules = {
   recording: library(['node/artifacts', 'node/hash', 'node/walk', 'node/write']),
   inspecting: library(['node/inspection']),
@@ -22,7 +22,7 @@ const lateModules = {
   passwords: library(['keys/pbes2']),
 }
 const lateNames = new Map(Object.entries(lateModules).flatMap(([name, files]) => files.map((file) => [file, name])))
-const mayBeLate = new RegExp(`/(?:${[...lateNames.keys()].map((file) => /([^/\\]+)\.js$/.exec(file)[1]).join('|')})\\.js$`)
+const mayBeLate = new RegExp(`/(?:${[...lateNames.keys()].map((file) => /([^/\\]+)\.ts$/.exec(file)[1]).join('|')})\\.ts$`)
 
 /** Call by call: what is imported of these modules loads them when it is called. A constructor that returns an object gives that object to "new". */
 function wrapper(names, load) {
@@ -34,11 +34,12 @@ function wrapper(names, load) {
   return lines.join('\n')
 }
 
-/** Names that a module exports; only functions can be late. */
+/** Names that a module exports, types aside; only functions can be late. */
 function functionsOf(file) {
   const text = readFileSync(file, 'utf8')
   const names = [...text.matchAll(/^export (?:async )?function (\w+)/gm)].map(([, name]) => name)
-  if (names.length !== [...text.matchAll(/^export /gm)].length) throw new Error(`bundling: ${file} exports more than functions`)
+  if (names.length !== [...text.matchAll(/^export (?!interface |type )/gm)].length)
+    throw new Error(`bundling: ${file} exports more than functions`)
   return names
 }
 
@@ -81,7 +82,7 @@ async function behind(entries, options) {
   const loaded = new Set(output.filter(({ isEntry }) => isEntry))
   for (const chunk of loaded) for (const name of chunk.imports) if (files.has(name)) loaded.add(files.get(name))
   const modules = new Set([...loaded].flatMap((chunk) => chunk.moduleIds))
-  const isInner = (id) => id.startsWith(at('../intoto/dist/')) && !id.endsWith('/index.js')
+  const isInner = (id) => id.startsWith(at('../intoto/src/')) && !id.endsWith('/index.ts')
   for (const id of modules) if (isInner(id)) for (const other of imports.get(id) ?? []) if (isInner(other)) modules.add(other)
   return modules
 }
@@ -95,7 +96,7 @@ export async function planned(options) {
   const groups = [
     { name: 'judge', test: (id) => isOwn(id) && (verdict.has(id) || id.startsWith('\0from:') || Object.hasOwn(lateBuiltins, id.slice(1))) },
     { name: 'step', test: (id) => isOwn(id) && step.has(id) },
-    { name: 'library', test: /[\\/]packages[\\/]intoto[\\/]dist[\\/](?!errors\.js)/, minShareCount: 2 },
+    { name: 'library', test: /[\\/]packages[\\/]intoto[\\/]src[\\/](?!errors\.ts)/, minShareCount: 2 },
     {
       name: 'shared',
       test: (id) => isOwn(id) && /[\\/]packages[\\/]cli[\\/]src[\\/](?!(?:evidence|release|commander)\.ts)/.test(id),

@@ -1,11 +1,13 @@
 /**
  * Makes what a page carries inside: the report's script and style as `dist/assets.js`, with their hashes for the content security policy, and the
- * verifier page as one file. `tsc -b` has built the libraries before. Each file is placed by rename.
+ * verifier page as one file, both from the sources of it and of the libraries.
  */
 import { createHash } from 'node:crypto'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
+import { place } from '../../build/place.mjs'
+import { sourcesFor } from '../../build/sources.mjs'
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -17,7 +19,7 @@ async function scriptOf(entry, version) {
   const bundle = await rolldown({
     input: at(entry),
     platform: 'browser',
-    resolve: { conditionNames: ['import', 'default'] },
+    resolve: { conditionNames: ['import', 'default'], alias: sourcesFor('default') },
     transform: { define: { PACKAGE_VERSION: JSON.stringify(version) } },
     onLog(level, log, report) {
       if (level === 'warn') throw new Error(`bundling: ${log.message}`)
@@ -49,25 +51,18 @@ function styleOf(file) {
 
 const hashOf = (text) => `sha256-${createHash('sha256').update(text).digest('base64')}`
 
-/** Writes beside the place and renames. */
-function place(path, text) {
-  const beside = at(`${path}.${process.pid}.tmp`)
-  writeFileSync(beside, text)
-  renameSync(beside, at(path))
-}
-
 const { version } = JSON.parse(readFileSync(at('package.json'), 'utf8'))
-const [script, style] = [await scriptOf('dist/explorer.js', version), styleOf('src/style.css')]
+const [script, style] = [await scriptOf('src/explorer.ts', version), styleOf('src/style.css')]
 const members = { script, style, scriptHash: hashOf(script), styleHash: hashOf(style) }
 place(
-  'dist/assets.js',
+  at('dist/assets.js'),
   Object.entries(members)
     .map(([name, text]) => `export const ${name} = ${JSON.stringify(text)}\n`)
     .join(''),
 )
 
 // Reports that the page saves carry the assets, too: it is bundled when they are there.
-const verifier = await scriptOf('dist/verifier.js', version)
+const verifier = await scriptOf('src/verifier.ts', version)
 const gaps = {
   SCRIPT_HASH: hashOf(verifier),
   STYLE_HASH: hashOf(style),
@@ -77,7 +72,7 @@ const gaps = {
 }
 const page = readFileSync(at('src/verifier.html'), 'utf8')
 place(
-  'dist/verifier.html',
+  at('dist/verifier.html'),
   page.replace(new RegExp(Object.keys(gaps).join('|'), 'g'), (gap) => gaps[gap]),
 )
-place('dist/modules.json', JSON.stringify(modules))
+place(at('dist/modules.json'), JSON.stringify(modules))
