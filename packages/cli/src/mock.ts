@@ -30,7 +30,7 @@ export const mock: CommandFile = {
     const flags = call.options as Flags
     if (call.args.length === 0) throw misuse('mock: no command was given', 'put it after --, as in: intoto mock -n test -- npm test')
     const options = await recordingOptions({ stepName: flags.name }, call.terminal)
-    const { link, code } = await runStep({
+    const { link, counts, code } = await runStep({
       step: flags.name,
       command: call.args,
       materials: ['.'],
@@ -41,7 +41,7 @@ export const mock: CommandFile = {
     const file = `${link.name}.link`
     const format = flags.format ?? (flags.useDsse ? 'dsse' : 'metablock')
     writeFileAtomic(file, encodeMetadata(await sign(link, [], { format })))
-    call.terminal.note(`[in-toto] ${summary(link)} -> ${file} (unsigned)`)
+    call.terminal.note(`[in-toto] ${summary(link, counts)} -> ${file} (unsigned)`)
     return code
   },
 }

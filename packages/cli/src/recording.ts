@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs'
 import type { Command } from './flags.ts'
 import type { Link, Metadata } from 'intoto'
-import { type Exclude, linkDirectory, type RecordOptions } from 'intoto/node'
+import { type Exclude, linkDirectory, type RecordOptions, type StepRun } from 'intoto/node'
 import { headline } from './failure.ts'
 import { escape, type Terminal } from './terminal.ts'
 
@@ -53,13 +53,14 @@ export async function excludeOf(patterns: readonly string[]): Promise<Exclude> {
 }
 
 /** Writes a signed link into a folder and says so on stderr, since stdout belongs to the command that was run. */
-export function putLink(link: Metadata<Link>, folder: string, terminal: Terminal): void {
+export function putLink(link: Metadata<Link>, folder: string, terminal: Terminal, counts?: StepRun['counts']): void {
   const path = linkDirectory(folder).put(link)
-  terminal.note(`[in-toto] ${summary(link.payload)} -> ${escape(path)} (signed)`)
+  terminal.note(`[in-toto] ${summary(link.payload, counts)} -> ${escape(path)} (signed)`)
 }
 
 /** "build: 214 materials, 12 products". */
-export function summary(link: Link): string {
+export function summary(link: Link, counts?: StepRun['counts']): string {
   const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`
-  return `${escape(link.name)}: ${count(Object.keys(link.materials).length, 'material')}, ${count(Object.keys(link.products).length, 'product')}`
+  const { materials, products } = counts ?? { materials: Object.keys(link.materials).length, products: Object.keys(link.products).length }
+  return `${escape(link.name)}: ${count(materials, 'material')}, ${count(products, 'product')}`
 }

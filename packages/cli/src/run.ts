@@ -47,7 +47,7 @@ export const run: CommandFile = {
       ])
     const options = signOptions(flags)
     const signer = await requireSigner(flags, call.terminal)
-    const { link, code } = await runStep({
+    const { link, counts, code } = await runStep({
       step: flags.stepName,
       command: flags.command ? call.args : [],
       materials: flags.materials ?? [],
@@ -56,7 +56,7 @@ export const run: CommandFile = {
       ...(flags.runTimeout === undefined ? {} : { timeout: millisecondsOf('--run-timeout', flags.runTimeout) }),
       ...(await recordingOptions(flags, call.terminal)),
     })
-    putLink(await sign(link, [signer], options), flags.metadataDirectory ?? evidenceFolder(), call.terminal)
+    putLink(await sign(link, [signer], options), flags.metadataDirectory ?? evidenceFolder(), call.terminal, counts)
     return code
   },
 }

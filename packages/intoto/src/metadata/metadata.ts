@@ -11,6 +11,7 @@ import type { Signer } from '../keys/signer.ts'
 import { isLayout, parseLayout, type Layout } from '../model/layout.ts'
 import { isLink, parseLink, type Link } from '../model/link.ts'
 import { isStatement, parseStatement, type Statement } from '../model/statement.ts'
+import { textOfWritten } from '../model/written.ts'
 import { decodeFast } from './fast.ts'
 import { envelopeSignature, inTotoPayloadType, preAuthEncoding, readEnvelope, writeEnvelope } from './envelope.ts'
 import { metablockSignature, readMetablock, writeMetablock } from './metablock.ts'
@@ -150,7 +151,7 @@ function draft<P extends Payload>(payload: P, format: 'dsse' | 'metablock'): Dra
     })
     return { format, payload, signedBytes, finish }
   }
-  const body = utf8(stringifyJson(value))
+  const body = textOfWritten(value) ?? utf8(stringifyJson(value))
   const payloadType = inTotoPayloadType
   const signedBytes = preAuthEncoding(payloadType, body)
   const finish = (signatures: readonly Signature[]): Metadata<P> => {

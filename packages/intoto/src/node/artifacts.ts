@@ -3,13 +3,16 @@
  * file that was asked for under one name, or it throws. It knows nothing of steps, keys or signatures.
  */
 import { isAbsolute, join, sep } from 'node:path'
-import { emptyRecord } from '../encoding/json.ts'
+import { defaultLimits, emptyRecord } from '../encoding/json.ts'
+import { isSorted, sortNames } from '../encoding/order.ts'
 import { InTotoError } from '../errors.ts'
 import { artifactName, sha256Map, type Artifacts, type DigestMap } from '../model/artifact.ts'
 import { isLinkFileName } from '../model/link.ts'
+import type { WrittenSide } from '../model/written.ts'
 import { errorNumber, printable } from './fault.ts'
 import { changed, hashBytes, readDigests, type Algorithm, type Reading } from './hash.ts'
 import { hashMany } from './parallel.ts'
+import { artifactsOf, hexAt, writeSide } from './side.ts'
 import { walk, walkPath, type Exclude, type Found, type WalkOptions } from './walk.ts'
 
 /** How paths become artifacts. */
@@ -54,6 +57,28 @@ function isStepLink(name: string): boolean {
  * name, prefixes that overlap; E_UNSUPPORTED: another resolver
  */
 export function recordArtifactsSync(paths: readonly string[], o: RecordOptions = {}): Artifacts {
+  return mapsOf(found(paths, o))
+}
+
+/** The same for a link that is written at once: without a map for each artifact, where that goes. */
+export function recordSide(paths: readonly string[], o: RecordOptions): WrittenSide | Artifacts {
+  const recording = found(paths, o)
+  const { files, folders } = recording
+  if (!isUsual(o) || folders.size > 0 || files.size > defaultLimits.artifacts) return mapsOf(recording)
+  const names = [...files.keys()]
+  const inOrder = isSorted(names) ? [...files.values()] : sortNames(names).map((name) => files.get(name)!)
+  const digests = whileStill(() => hashed(inOrder, o))
+  return writeSide(names, digests) ?? artifactsOf(names, (i) => sha256Map(hexAt(digests, i)))
+}
+
+function mapsOf(recording: Recording): Artifacts {
+  const maps = digestMaps([...recording.files.values()], recording)
+  const artifacts = artifactsOf(recording.files.keys(), (i) => maps[i]!)
+  for (const [name, folder] of recording.folders) artifacts[name] = folderDigest(folder, recording)
+  return artifacts
+}
+
+function found(paths: readonly string[], o: RecordOptions): Recording {
   checkPrefixes(o.lstrip ?? [])
   const recording: Recording = { ...o, files: new Map(), folders: new Map() }
   for (const path of paths) {
@@ -61,12 +86,7 @@ export function recordArtifactsSync(paths: readonly string[], o: RecordOptions =
     if (folder === undefined) addFiles(path, recording)
     else addFolder(folder, recording)
   }
-  const artifacts = emptyRecord<DigestMap>()
-  const maps = digestMaps([...recording.files.values()], o)
-  let i = 0
-  for (const name of recording.files.keys()) artifacts[name] = maps[i++] ?? emptyRecord<string>()
-  for (const [name, folder] of recording.folders) artifacts[name] = folderDigest(folder, recording)
-  return artifacts
+  return recording
 }
 
 /** The same as a promise, for callers that may have other things to wait for. It reads the disk synchronously all the same, which is faster. */
@@ -150,18 +170,38 @@ function checkPrefixes(prefixes: readonly string[]): void {
   }
 }
 
-/** Of files that were there a moment ago: if one is gone now, the tree is changing. */
-function digestMaps(files: readonly Found[], { algorithms = ['sha256'], progress }: RecordOptions): DigestMap[] {
-  try {
-    const isUsual = algorithms.length === 1 && algorithms[0] === 'sha256'
-    const maps = isUsual
-      ? hashMany(
-          files.map((file) => file.path),
-          progress,
-        ).map(sha256Map)
-      : files.map((file, i) => mapOf(readDigests(file.path, algorithms, { tick: () => progress?.(i, files.length) }).digests))
+function digestMaps(files: readonly Found[], o: RecordOptions): DigestMap[] {
+  return whileStill(() => {
+    if (isUsual(o)) {
+      const digests = hashed(files, o)
+      return files.map((_, i) => sha256Map(hexAt(digests, i)))
+    }
+    const { algorithms = [], progress } = o
+    const tick = (i: number) => (): void => progress?.(i, files.length)
+    const maps = files.map((file, i) => mapOf(readDigests(file.path, algorithms, { tick: tick(i) }).digests))
     progress?.(files.length, files.length)
     return maps
+  })
+}
+
+/** Only the digest that the reference implementation reads. */
+function isUsual({ algorithms }: RecordOptions): boolean {
+  return algorithms === undefined || (algorithms.length === 1 && algorithms[0] === 'sha256')
+}
+
+function hashed(files: readonly Found[], { progress }: RecordOptions): Buffer {
+  const digests = hashMany(
+    files.map((file) => file.path),
+    progress,
+  )
+  progress?.(files.length, files.length)
+  return digests
+}
+
+/** Of files that were there a moment ago: if one is gone now, the tree is changing. */
+function whileStill<T>(hash: () => T): T {
+  try {
+    return hash()
   } catch (error) {
     const isGone = error instanceof InTotoError && errorNumber(error.cause) === 'ENOENT'
     throw isGone ? changed(error.problem.file ?? '', error) : error

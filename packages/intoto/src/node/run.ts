@@ -2,10 +2,12 @@
  * Carries out a step: records the materials, runs the command, records the products. The command line and programs call it; signing and writing
  * the link is theirs, and nothing is written here.
  */
-import { createLink, type Link } from '../model/link.ts'
+import type { Artifacts } from '../model/artifact.ts'
+import { createLink, type Link, type LinkInit } from '../model/link.ts'
+import { writtenLink, type WrittenSide } from '../model/written.ts'
 import { emptyRecord, type JsonValue } from '../encoding/json.ts'
 import { InTotoError } from '../errors.ts'
-import { recordArtifacts, type RecordOptions } from './artifacts.ts'
+import { recordSide, type RecordOptions } from './artifacts.ts'
 import { runCommand, type ChildResult } from './child.ts'
 import { printable } from './fault.ts'
 
@@ -31,6 +33,8 @@ export interface RunOptions extends RecordOptions {
 /** A step that was carried out. */
 export interface StepRun {
   readonly link: Link
+  /** How many artifacts each side has; asking the link makes the maps of all. */
+  readonly counts: { readonly materials: number; readonly products: number }
   /** The command's exit code; 128 plus the signal's number when a signal ended it. */
   readonly code: number
   readonly signal?: NodeJS.Signals
@@ -44,13 +48,29 @@ export interface StepRun {
 export async function runStep(o: RunOptions): Promise<StepRun> {
   const base = o.base ?? o.cwd
   const recording: RecordOptions = base === undefined ? o : { ...o, base }
-  const materials = await recordArtifacts(o.materials ?? [], recording)
+  const materials = recordSide(o.materials ?? [], recording)
   const result = o.command.length === 0 ? undefined : await runCommand(o.command, { ...o, streams: o.streams ? 'copy' : 'pass' })
   if (result?.timedOut) throw outOfTime(o)
-  const products = await recordArtifacts(o.products ?? [], recording)
+  const products = recordSide(o.products ?? [], recording)
   const byproducts = result === undefined ? emptyRecord<JsonValue>() : byproductsOf(result)
-  const link = createLink({ name: o.step, materials, products, command: o.command, byproducts })
-  return { link, code: result?.code ?? 0, ...(result?.signal === undefined ? {} : { signal: result.signal }) }
+  const link = linkOf({ name: o.step, command: o.command, byproducts }, materials, products)
+  const counts = { materials: countOf(materials), products: countOf(products) }
+  return { link, counts, code: result?.code ?? 0, ...(result?.signal === undefined ? {} : { signal: result.signal }) }
+}
+
+function linkOf(init: LinkInit, materials: WrittenSide | Artifacts, products: WrittenSide | Artifacts): Link {
+  if (isWritten(materials) && isWritten(products)) return writtenLink(init, { materials, products })
+  const maps = (side: WrittenSide | Artifacts): Artifacts => (isWritten(side) ? side.toArtifacts() : side)
+  return createLink({ ...init, materials: maps(materials), products: maps(products) })
+}
+
+/** An artifact may be called as a member of ours is, but is no function. */
+function isWritten(side: WrittenSide | Artifacts): side is WrittenSide {
+  return typeof side['toArtifacts'] === 'function'
+}
+
+function countOf(side: WrittenSide | Artifacts): number {
+  return isWritten(side) ? side.count : Object.keys(side).length
 }
 
 /** As the reference implementation writes them: a signal shows as its negative number, streams are empty unless they were asked for. */
