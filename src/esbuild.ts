@@ -2,7 +2,7 @@
  * esbuild: the metafile names every input and output. Our callbacks for its end are registered while it starts, so that they come after those of
  * all other plugins. No onResolve and no onLoad: they would pre-empt other plugins' and cost a crossing for each module.
  */
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join, resolve, sep } from 'node:path'
 import type { BuildOptions, BuildResult, Plugin, PluginBuild } from 'esbuild'
 import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
 import { prepare } from './prepare.ts'
@@ -104,7 +104,11 @@ function toolFiles(): Iterable<string> {
 
 /** Keys are paths relative to the working folder, or `namespace:path` for what plugins made. */
 function* inputs(given: object, folder: string): Generator<string> {
-  for (const key of Object.keys(given)) yield /^[\w-]{2,}:|^\(disabled\):|^</.test(key) ? key : join(folder, key)
+  for (const key of Object.keys(given)) {
+    if (/^[\w-]{2,}:|^\(disabled\):|^</.test(key)) yield key
+    // Such a key is clean as it is, and taking paths apart costs as much as looking at the file.
+    else yield sep === '/' && !key.startsWith('.') ? `${folder}/${key}` : join(folder, key)
+  }
 }
 
 function outputFolder({ outdir, outfile }: BuildOptions, folder: string): string | undefined {

@@ -2,8 +2,8 @@
  * What goes for all files of one report of a bundler: how they are looked at, and from when on a change counts. Made by a run for each report, so that
  * nothing that was known of the disk is older than that.
  */
-import { resolve } from 'node:path'
-import { ctimeOf, isWithin, RealPaths, usedPath } from './place.ts'
+import { resolve, sep } from 'node:path'
+import { ctimeOf, RealPaths, usedPath } from './place.ts'
 import type { Session } from './session.ts'
 
 /** What is said of some files. */
@@ -13,7 +13,7 @@ export interface Report {
   readonly since: bigint
   readonly audited: boolean
   readonly paths: RealPaths
-  /** Folders in which a consumed file may be one that this build made before. */
+  /** Folders, with a separator at their end, in which a consumed file may be one that this build made before. */
   readonly delivered: readonly string[]
 }
 
@@ -28,10 +28,11 @@ export interface Given {
 /** A report that begins now. */
 export function reportOf({ targets, frame, root }: Session, given: Given & Pick<Report, 'since'>): Report {
   const framed = (frame?.folders() ?? []).map((folder) => usedPath(root, resolve(root.real, folder)))
-  return { audited: false, ...given, paths: new RealPaths(), delivered: [...targets, ...framed] }
+  const delivered = [...targets, ...framed].map((folder) => (folder.endsWith(sep) ? folder : folder + sep))
+  return { audited: false, ...given, paths: new RealPaths(), delivered }
 }
 
 /** When a file had last changed, in milliseconds; asked only where this build writes, since it matters nowhere else. */
 export function seenIn({ delivered }: Report, path: string): number {
-  return delivered.some((folder) => isWithin(folder, path)) ? ctimeOf(path) : 0
+  return delivered.some((folder) => path.startsWith(folder)) ? ctimeOf(path) : 0
 }

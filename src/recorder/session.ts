@@ -20,9 +20,9 @@ export interface Material {
   readonly seen: number
   /** Whether it is part of the module graph; else it was declared, watched or found. */
   readonly module: boolean
-  readonly used?: string
+  used?: string
   /** Nobody told of it but the audit, Node's list of what was required, or declarations among the products: then a change is said, and fails no build. */
-  readonly audited?: boolean
+  audited?: boolean
 }
 
 /** A folder that a bundler wrote to. */

@@ -33,12 +33,18 @@ export function programFiles(files: Iterable<string>): Set<string> {
 }
 
 function nearestConfigs(files: Iterable<string>, configured: Configured): Set<string> {
-  const nearest = [nearestFile((folder) => join(folder, 'tsconfig.json')), nearestFile((folder) => join(folder, 'jsconfig.json'))]
-  const found = new Set<string>()
+  const folders = new Set<string>()
   for (const file of files) {
+    const folder = parentOf(file)
+    if (folders.has(folder)) continue
     if (configured !== 'packages' && isDependency(file)) continue
     if (configured === 'typed' && !/\.(?:[cm]?tsx?|[cm]?jsx|vue|svelte|astro)$/.test(file)) continue
-    const start = nearest.map((look) => look(parentOf(file))).find((path) => path !== undefined)
+    folders.add(folder)
+  }
+  const nearest = [nearestFile((folder) => join(folder, 'tsconfig.json')), nearestFile((folder) => join(folder, 'jsconfig.json'))]
+  const found = new Set<string>()
+  for (const folder of folders) {
+    const start = nearest.map((look) => look(folder)).find((path) => path !== undefined)
     if (start !== undefined) found.add(start)
   }
   return found
