@@ -126,20 +126,21 @@ function remaining(limits: Limits, values: number): Limits {
 function metablock(rest: Uint8Array, cuts: Cuts, { limits, what }: Source): FastLink | undefined {
   const { tables } = cuts
   if (tables.materials === undefined || tables.products === undefined) return undefined
-  // The file is the caller's, who may use its buffer again; the payload of an envelope has been decoded to one of ours.
-  tables.materials = tables.materials.detached()
-  tables.products = tables.products.detached()
   const { value: file, floats } = parseJson(rest, { limits: remaining(limits, cuts.values), what })
   if (!isJsonObject(file) || floats || Object.hasOwn(file, 'payload') || Object.hasOwn(file, 'payloadType')) return undefined
-  const payload = linkWith(file['signed'], cuts, limits)
-  if (payload === undefined) return undefined
-  const signed = file['signed'] as JsonObject
+  const { signed } = file
+  if (!isJsonObject(signed)) return undefined
+  const [materials, products] = [tables.materials.moving(), tables.products.moving()]
   const written = new Map([
-    [signed['materials'] as JsonObject, tables.materials],
-    [signed['products'] as JsonObject, tables.products],
+    [signed['materials'] as JsonObject, materials],
+    [signed['products'] as JsonObject, products],
   ])
   const { signedBytes, signatures } = readMetablock(file, { limits, what, canonical: (value) => canonicalJson(value, written) })
-  return { format: 'metablock', payload, signatures, signedBytes }
+  // The file is the caller's, who may use its buffer again; the signed bytes are ours.
+  tables.materials = materials.over(signedBytes)
+  tables.products = products.over(signedBytes)
+  const payload = linkWith(signed, cuts, limits)
+  return payload && { format: 'metablock', payload, signatures, signedBytes }
 }
 
 function envelope(

@@ -46,11 +46,9 @@ export class ArtifactTable {
     this.artifacts = init.source?.artifacts
   }
 
-  /** The same table over a copy of its own part of the bytes. */
-  detached(): ArtifactTable {
-    const { start, end } = this.init
-    const places = this.places.map((place) => place - start)
-    return new ArtifactTable({ ...this.init, bytes: this.bytes.slice(start, end), places, start: 0, end: end - start })
+  /** For a table that was read from a file, which is about to be written as canonical JSON. */
+  moving(): MovingTable {
+    return new MovingTable(this.init)
   }
 
   /** Where the name of an artifact begins in `bytes`. */
@@ -167,29 +165,55 @@ export class ArtifactTable {
       ? compareBytes(this.bytes.subarray(start, start + prefix.length), prefix) === 0
       : false
   }
+}
 
-  /** Writes the map as canonical JSON; at most as many bytes as it has in the file. Only for a table that was read from one. */
-  writeCanonical(out: Uint8Array, at: number): number {
-    const { bytes, places } = this
-    let to = at
-    out[to++] = 0x7b
-    for (let i = 0; i < this.size; i++) {
-      if (i > 0) out[to++] = 0x2c
-      // With both quotation marks.
-      for (let from = places[i * strideOf]! - 1, end = places[i * strideOf + 1]!; from <= end; from++) out[to++] = bytes[from]!
-      out[to++] = 0x3a
-      for (let from = places[i * strideOf + 2]!, end = places[i * strideOf + 3]!; from < end; from++) {
-        const byte = bytes[from]!
-        if (byte > 0x20) out[to++] = byte
-      }
-    }
-    out[to++] = 0x7d
-    return to
+/** A table on its way from a file, which is its caller's, into canonical JSON, which is ours. */
+export class MovingTable {
+  private readonly init: TableInit
+  private readonly places: Int32Array
+  private start = 0
+  private end = 0
+
+  constructor(init: TableInit) {
+    this.init = init
+    this.places = new Int32Array(init.places.length)
   }
 
   /** Bytes that `writeCanonical` may take. */
   get length(): number {
     return this.init.end - this.init.start
+  }
+
+  /** Writes the map as canonical JSON and returns the place behind it; at most as many bytes as it has in the file. */
+  writeCanonical(out: Uint8Array, at: number): number {
+    const { places: moved } = this
+    const { bytes, places, size } = this.init
+    let to = at
+    out[to++] = 0x7b
+    for (let i = 0; i < size * strideOf; i += strideOf) {
+      if (i > 0) out[to++] = 0x2c
+      out[to++] = 0x22
+      moved[i] = to
+      for (let from = places[i]!, end = places[i + 1]!; from < end; from++) out[to++] = bytes[from]!
+      moved[i + 1] = to
+      out[to++] = 0x22
+      out[to++] = 0x3a
+      moved[i + 2] = to
+      for (let from = places[i + 2]!, end = places[i + 3]!; from < end; from++) {
+        const byte = bytes[from]!
+        if (byte > 0x20) out[to++] = byte
+      }
+      moved[i + 3] = to
+    }
+    out[to++] = 0x7d
+    this.start = at
+    this.end = to
+    return to
+  }
+
+  /** The table over the canonical JSON of which `writeCanonical` wrote a part. */
+  over(bytes: Uint8Array): ArtifactTable {
+    return new ArtifactTable({ ...this.init, bytes, places: this.places, start: this.start, end: this.end })
   }
 }
 
