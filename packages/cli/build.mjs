@@ -6,8 +6,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
-import { place, sweep } from '../../build/place.mjs'
-import { sourcesFor } from '../../build/sources.mjs'
+import { place, sweep } from '../../.ci/place.mjs'
+import { sourcesFor } from '../../.ci/sources.mjs'
 import { planned, withFiles } from './chunks.mjs'
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url))

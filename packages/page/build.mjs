@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
-import { place } from '../../build/place.mjs'
-import { sourcesFor } from '../../build/sources.mjs'
+import { place } from '../../.ci/place.mjs'
+import { sourcesFor } from '../../.ci/sources.mjs'
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url))
 
