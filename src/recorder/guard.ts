@@ -54,16 +54,17 @@ export function consumedFiles(session: Session, products: ReadonlyMap<string, Fi
   for (const [path, material] of materials) {
     if (isIntermediate(path) && statSync(path, { throwIfNoEntry: false }) === undefined) continue
     const name = nameOf(root, path)
+    const file = { name, noFollow: material.used === undefined }
     if (!isIntermediate(path) && isLost(walked, path, material)) {
       found.overwritten.push(name)
       continue
     }
     if (material.audited === true && products.has(path)) continue
-    if (material.audited === true && !isGenerated(path) && !isSettled(session, path, { name, since: material.since })) {
+    if (material.audited === true && !isGenerated(path) && !isSettled(session, path, { ...file, since: material.since })) {
       found.unsettled.push(name)
       continue
     }
-    const digest = digestOf(session, path, name)
+    const digest = digestOf(session, path, file)
     const generated = isGenerated(path)
     if (!generated && digest.ctimeNs >= writtenFrom && products.has(path) && isBornIn(digest, material)) continue
     if (!generated && digest.ctimeNs >= material.since) throw changed(name, digest, material)
@@ -96,9 +97,9 @@ function isLost(outputs: readonly string[], path: string, material: Material): b
 }
 
 /** An audit breaks no build: what it finds and cannot be hashed, or was changed or made while the build ran, is only listed. */
-function isSettled(session: Session, path: string, { name, since }: { name: string; since: bigint }): boolean {
+function isSettled(session: Session, path: string, { since, ...file }: HashedFile & { since: bigint }): boolean {
   try {
-    return digestOf(session, path, name).ctimeNs < since
+    return digestOf(session, path, file).ctimeNs < since
   } catch (error) {
     if (error instanceof InTotoError) return false
     throw error
@@ -108,11 +109,18 @@ function isSettled(session: Session, path: string, { name, since }: { name: stri
 /** Milliseconds lose the last digits of nanoseconds. */
 const rounding = 0.001
 
+/** A file that is hashed. */
+interface HashedFile {
+  readonly name: string
+  /** The path was a real one when it was used: a link there now leads to something else. */
+  readonly noFollow?: boolean
+}
+
 /** The digest of a file, from before when nothing about the file has moved since. */
-export function digestOf(session: Session, path: string, name: string): FileDigest {
+export function digestOf(session: Session, path: string, file: HashedFile): FileDigest {
   const known = session.digests.get(path)
   if (known !== undefined && isStill(known, path)) return known
-  const digest = hash(path, name, session.options.sha512)
+  const digest = hash(path, file, session.options.sha512)
   session.digests.set(path, digest)
   return digest
 }
@@ -152,11 +160,13 @@ function selected(session: Session, products: ReadonlyMap<string, FileDigest>): 
   return all
 }
 
-function hash(path: string, name: string, sha512: boolean): FileDigest {
+function hash(path: string, { name, noFollow = false }: HashedFile, sha512: boolean): FileDigest {
   try {
-    return hashFile(path, { sha512 })
+    return hashFile(path, { sha512, noFollow })
   } catch (error) {
-    if (error instanceof InTotoError && statSync(path, { throwIfNoEntry: false }) === undefined) throw gone(name, error)
+    if (!(error instanceof InTotoError)) throw error
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) throw gone(name, error)
+    if (noFollow && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) throw replaced(name, error)
     throw error
   }
 }
@@ -244,6 +254,12 @@ function gone(name: string, cause: unknown): InTotoError {
     { code: 'E_CHANGED_DURING_BUILD', message: 'a consumed file was removed while the build ran', file: name, fix },
     { cause },
   )
+}
+
+function replaced(name: string, cause: unknown): InTotoError {
+  const message = 'a consumed file was replaced by a symbolic link while the build ran'
+  const fix = 'end what replaces it, then build again'
+  return new InTotoError({ code: 'E_CHANGED_DURING_BUILD', message, file: name, fix }, { cause })
 }
 
 function time(ns: bigint): string {

@@ -100,8 +100,9 @@ function selectedProducts(session: Session, folder: string): (path: string) => b
 
 function hashed(session: Session, path: string): FileDigest {
   const known = session.digests.get(path)
-  const digest = digestOf(session, path, nameOf(session.root, path))
-  if (digest !== known) refuseSecret(session.key, path, nameOf(session.root, path))
+  const name = nameOf(session.root, path)
+  const digest = digestOf(session, path, { name })
+  if (digest !== known) refuseSecret(session.key, path, name)
   return digest
 }
 

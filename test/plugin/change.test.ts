@@ -28,6 +28,10 @@ const changes = {
   place: {
     files: { 'src/main.js': `export { old } from '../dist/main.js'`, 'dist/main.js': 'export const old = 1' },
   },
+  link: {
+    files: { 'src/other.js': 'export const part = 2' },
+    hooks: `renderStart() { fs.rmSync('src/part.js'); fs.symlinkSync('other.js', 'src/part.js') }`,
+  },
   gone: { hooks: `writeBundle() { fs.rmSync('src/part.js') }` },
   strict: { options: 'strict: true', hooks: `load(id) { return id.endsWith('part.js') ? 'export const part = "EVIL"' : null }` },
 }
@@ -44,6 +48,7 @@ describe.each(engines)('a source that changes during the build, by %s', (bundler
     ['by being swapped and restored around the reading, dates and all', 'swap', 'src/part.js'],
     ['by being moved away and back', 'move', 'src/part.js'],
     ['by its folder being moved away and back', 'folder', 'src/deep'],
+    ['by being replaced by a link to an older file', 'link', 'src/part.js'],
     ['by being removed', 'gone', 'src/part.js'],
     ['by being overwritten with the output', 'place', 'dist/main.js'],
     ['in a way that no clock shows, with strict', 'strict', 'src/part.js'],
