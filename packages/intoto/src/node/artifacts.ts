@@ -12,7 +12,7 @@ import type { WrittenSide } from '../model/written.ts'
 import { errorNumber, printable } from './fault.ts'
 import { changed, hashBytes, readDigests, type Algorithm, type Reading } from './hash.ts'
 import { hashMany } from './parallel.ts'
-import { artifactsOf, hexAt, writeSide } from './side.ts'
+import { artifactsOf, writeSide } from './side.ts'
 import { walk, walkPath, type Exclude, type Found, type WalkOptions } from './walk.ts'
 
 /** How paths become artifacts. */
@@ -68,7 +68,7 @@ export function recordSide(paths: readonly string[], o: RecordOptions): WrittenS
   const names = [...files.keys()]
   const inOrder = isSorted(names) ? [...files.values()] : sortNames(names).map((name) => files.get(name)!)
   const digests = whileStill(() => hashed(inOrder, o))
-  return writeSide(names, digests) ?? artifactsOf(names, (i) => sha256Map(hexAt(digests, i)))
+  return writeSide(names, digests) ?? artifactsOf(names, (i) => sha256Map(digests[i] ?? ''))
 }
 
 function mapsOf(recording: Recording): Artifacts {
@@ -172,10 +172,7 @@ function checkPrefixes(prefixes: readonly string[]): void {
 
 function digestMaps(files: readonly Found[], o: RecordOptions): DigestMap[] {
   return whileStill(() => {
-    if (isUsual(o)) {
-      const digests = hashed(files, o)
-      return files.map((_, i) => sha256Map(hexAt(digests, i)))
-    }
+    if (isUsual(o)) return hashed(files, o).map(sha256Map)
     const { algorithms = [], progress } = o
     const tick = (i: number) => (): void => progress?.(i, files.length)
     const maps = files.map((file, i) => mapOf(readDigests(file.path, algorithms, { tick: tick(i) }).digests))
@@ -189,7 +186,7 @@ function isUsual({ algorithms }: RecordOptions): boolean {
   return algorithms === undefined || (algorithms.length === 1 && algorithms[0] === 'sha256')
 }
 
-function hashed(files: readonly Found[], { progress }: RecordOptions): Buffer {
+function hashed(files: readonly Found[], { progress }: RecordOptions): string[] {
   const digests = hashMany(
     files.map((file) => file.path),
     progress,

@@ -9,7 +9,6 @@ import * as fs from 'node:fs'
 import type * as threads from 'node:worker_threads'
 import { readDigests } from './hash.ts'
 import { createHasher, settledAfter, type Hasher, type HasherSettings } from './hasher.ts'
-import { hexSize } from './side.ts'
 
 /** From so many files or bytes on threads pay. Sizes are asked for ahead only where that is nothing beside the hashing. */
 const worthwhile = { files: 6_000, bytes: 96 * 1024 * 1024 }
@@ -17,6 +16,7 @@ const fewFiles = 256
 const most = 3
 /** Milliseconds without any file being finished after which threads are taken for dead; the caller then does their work. */
 const patience = 2_000
+const hexSize = 64
 const settings: HasherSettings = { pieceSize: 1 << 20, settledAfter }
 
 /** What a thread is started with. */
@@ -30,8 +30,6 @@ interface Wait {
 /** What the threads share. Whoever adds one to `next` owns the file of that number; `finished` counts what threads have done, for waiting. */
 interface Task {
   readonly paths: readonly string[]
-  /** What lies before was hashed without threads. */
-  readonly from: number
   readonly next: Int32Array
   readonly finished: Int32Array
   /** By number of the file: 0 open, 1 digest is there, 2 left to the caller. */
@@ -41,27 +39,26 @@ interface Task {
 }
 
 /**
- * SHA-256 of many files: their lower-case hex digits, one after the other in their order.
+ * SHA-256 of many files, in lower-case hex, in their order.
  * @throws InTotoError as readDigests
  */
-export function hashMany(paths: readonly string[], progress?: (done: number, total: number) => void): Buffer {
-  const digests = Buffer.from(new SharedArrayBuffer(paths.length * hexSize))
+export function hashMany(paths: readonly string[], progress?: (done: number, total: number) => void): string[] {
+  const hashes: string[] = []
   const hasher = createHasher(fs, crypto, settings)
-  let task = isWorthwhile(paths) ? share(paths, digests, 0) : undefined
+  let task = isWorthwhile(paths) ? share(paths, 0) : undefined
   let bytes = 0
   let i = 0
   const next = (): number => (task === undefined ? i + 1 : Atomics.add(task.next, 0, 1))
   const tick = (): void => progress?.(i, paths.length)
   for (i = task === undefined ? 0 : next(); i < paths.length; i = next()) {
     const path = paths[i] ?? ''
-    digests.write(hasher.hash(path, tick) ?? slowly(path, tick), i * hexSize, 'latin1')
-    if (task !== undefined) Atomics.store(task.states, i, 1)
+    hashes[i] = hasher.hash(path, tick) ?? slowly(path, tick)
     tick()
     bytes += hasher.size
-    if (task === undefined && bytes >= worthwhile.bytes && paths.length - i > 2) task = share(paths, digests, i + 1)
+    if (task === undefined && bytes >= worthwhile.bytes && paths.length - i > 2) task = share(paths, i + 1)
   }
-  if (task !== undefined) collect(task, digests)
-  return digests
+  if (task !== undefined) collect(task, hashes)
+  return hashes
 }
 
 function slowly(path: string, tick?: () => void): string {
@@ -98,10 +95,11 @@ const signal = shared(1)
 const alive = shared(1)
 
 /** Hands the files from a number on to threads as well: to those of the recording before this one, if they are still there. */
-function share(paths: readonly string[], digests: Buffer, from: number): Task | undefined {
+function share(paths: readonly string[], from: number): Task | undefined {
   const threads = Math.min(availableParallelism() - 1, most)
   if (threads < 1) return undefined
-  const task: Task = { paths, from, next: shared(1).fill(from), finished: shared(1), states: shared(paths.length), digests }
+  const digests = new Uint8Array(new SharedArrayBuffer(paths.length * hexSize))
+  const task: Task = { paths, next: shared(1).fill(from), finished: shared(1), states: shared(paths.length), digests }
   if (Atomics.load(alive, 0) <= 0) ports = startAll(threads)
   for (const port of ports) port.postMessage(task)
   Atomics.add(signal, 0, 1)
@@ -118,7 +116,7 @@ function startAll(threads: number): MessagePort[] {
     while (ports.length < threads) {
       const { port1, port2 } = new MessageChannel()
       const workerData: Wait = { port: port2, signal, alive, idle }
-      const worker = new Worker(code, { eval: true, workerData, transferList: [port2], execArgv: [], env: {} })
+      const worker = new Worker(code, { eval: true, workerData, transferList: [port2], execArgv: [], env: {}, trackUnmanagedFds: false })
       worker.on('error', () => {})
       worker.unref()
       port1.unref()
@@ -131,10 +129,11 @@ function startAll(threads: number): MessagePort[] {
   return ports
 }
 
-/** Waits for what the threads have begun, and does what they have not done. */
-function collect(task: Task, digests: Buffer): void {
-  for (let i = task.from; i < task.paths.length; i++)
-    if (!isDone(task, i)) digests.write(slowly(task.paths[i] ?? ''), i * hexSize, 'latin1')
+/** Takes over what the threads have done, and does what they have not. */
+function collect(task: Task, hashes: string[]): void {
+  const digests = Buffer.from(task.digests.buffer)
+  for (let i = 0; i < task.paths.length; i++)
+    hashes[i] ??= isDone(task, i) ? digests.toString('latin1', i * hexSize, (i + 1) * hexSize) : slowly(task.paths[i] ?? '')
 }
 
 function isDone(task: Task, i: number): boolean {
@@ -150,10 +149,9 @@ function isDone(task: Task, i: number): boolean {
 function work({ receiveMessageOnPort, workerData }: typeof threads, hash: Hasher['hash']): void {
   const { port, signal, alive, idle } = workerData as Wait
   const carryOut = (task: Task): void => {
-    const digests = Buffer.from(task.digests.buffer)
     for (let i = Atomics.add(task.next, 0, 1); i < task.paths.length; i = Atomics.add(task.next, 0, 1)) {
       const digest = hash(task.paths[i] ?? '')
-      if (digest !== undefined) digests.write(digest, i * 64, 'latin1')
+      if (digest !== undefined) for (let k = 0; k < digest.length; k++) task.digests[i * digest.length + k] = digest.charCodeAt(k)
       Atomics.store(task.states, i, digest === undefined ? 2 : 1)
       Atomics.add(task.finished, 0, 1)
       Atomics.notify(task.finished, 0)
