@@ -3,6 +3,7 @@
  * command costs. It judges nothing and prints only the overview, the version and what went wrong.
  */
 import { parseCall, type CommandFile, type CommandList } from './command.ts'
+import { keepCompiled } from './compiled.ts'
 import { loudnessOf, strangers } from './environment.ts'
 import { exitCodeOf, exitCodes, failureLines, misuse } from './failure.ts'
 import { nearest } from './nearest.ts'
@@ -159,6 +160,8 @@ process.exitCode = exitCodes.internal
 process.once('beforeExit', () => {
   if (!isThrough) end(fail(new Error('the command ended before it was through'), words))
 })
+// chunks.mjs puts what a verdict needs into a file of this name.
+keepCompiled((name) => name.startsWith('judge-'))
 main(words).then(end, (error: unknown) => end(fail(error, words)))
 
 function end(code: number): void {

@@ -1,0 +1,129 @@
+/**
+ * What V8 made of our largest file is kept from one call to the next, since compiling that file and running it for the first time is most of a short
+ * verdict. Called once, before a command is loaded. What is found is believed, and V8 checks none of it: so it is looked for only in a folder, and made
+ * only of code, such that whoever could have put it there could as well have changed the code. All that fails is silent: it is only slower.
+ */
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  type Stats,
+} from 'node:fs'
+import Module from 'node:module'
+import { basename, dirname, isAbsolute, join } from 'node:path'
+import { Script } from 'node:vm'
+
+interface Loadable {
+  exports: unknown
+  require(id: string): unknown
+}
+
+type Loader = (module: Loadable, file: string) => void
+
+/** Node's own list of how files are loaded by their ending; not in its types, as it is as old as Node. */
+const { _extensions: loaders } = Module as unknown as { _extensions: Record<string, Loader> }
+
+/** From now on, files of ours of this name are compiled only once; elsewhere nothing changes. */
+export function keepCompiled(isLarge: (name: string) => boolean, env: NodeJS.ProcessEnv = process.env): void {
+  const usual = loaders['.cjs'] ?? loaders['.js']
+  if (usual === undefined) return
+  loaders['.cjs'] = (module, file) => {
+    if (!isLarge(basename(file)) || !load(module, file, env)) usual(module, file)
+  }
+}
+
+/** Runs a file by what was kept of it, or keeps something when the process ends; false where neither may be. */
+function load(module: Loadable, file: string, env: NodeJS.ProcessEnv): boolean {
+  const place = privatePlace(file, env)
+  if (place === undefined) return false
+  const source = readFileSync(file)
+  const mark = markOf(source)
+  const kept = join(place, `${basename(file)}.${process.version}.${process.arch}`)
+  const cachedData = readKept(kept, mark)
+  const start = '(function (exports, require, module, __filename, __dirname) {'
+  const script = new Script(`${start}${source.toString('latin1')}\n})`, {
+    filename: file,
+    columnOffset: -start.length,
+    ...(cachedData === undefined ? {} : { cachedData }),
+  })
+  if (cachedData === undefined || script.cachedDataRejected === true) process.once('exit', () => keep(kept, mark, script))
+  const run = script.runInThisContext() as (...all: readonly unknown[]) => void
+  run.call(module.exports, module.exports, (id: string) => module.require(id), module, file, dirname(file))
+  return true
+}
+
+/**
+ * A folder of this user's own, below that for caches; undefined where what is kept could have been put there by somebody who cannot change the code:
+ * code that belongs to somebody else or cannot be written, a folder that others may write to; and in CI, where caches come from other builds.
+ */
+function privatePlace(file: string, { CI, HOME = '', XDG_CACHE_HOME, NODE_DISABLE_COMPILE_CACHE }: NodeJS.ProcessEnv): string | undefined {
+  const base = XDG_CACHE_HOME !== undefined && isAbsolute(XDG_CACHE_HOME) ? XDG_CACHE_HOME : join(HOME, '.cache')
+  if (process.platform === 'win32' || (CI ?? '') !== '' || NODE_DISABLE_COMPILE_CACHE !== undefined || !isAbsolute(base)) return undefined
+  const place = join(base, 'intoto', 'compiled')
+  try {
+    accessSync(dirname(file), constants.W_OK)
+    if (![file, dirname(file)].every((path) => statSync(path).uid === process.geteuid?.())) return undefined
+    mkdirSync(place, { recursive: true, mode: 0o700 })
+    const stats = lstatSync(place)
+    return stats.isDirectory() && isOwn(stats) ? place : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isOwn({ uid, mode }: Stats): boolean {
+  return uid === process.geteuid?.() && (mode & 0o022) === 0
+}
+
+/** Hex digits of a SHA-256. */
+const markLength = 64
+
+function markOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(process.getBuiltinModule('node:crypto').hash('sha256', bytes, 'hex'), 'latin1')
+}
+
+/** What was kept of this very source, whole as it was written: V8 would run anything else, too. */
+function readKept(path: string, mark: Buffer): Buffer | undefined {
+  let descriptor: number | undefined
+  try {
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    const stats = fstatSync(descriptor)
+    if (!stats.isFile() || !isOwn(stats)) return undefined
+    const bytes = readFileSync(descriptor)
+    const data = bytes.subarray(2 * markLength)
+    const isWhole = bytes.subarray(0, markLength).equals(mark) && bytes.subarray(markLength, 2 * markLength).equals(markOf(data))
+    return isWhole ? data : undefined
+  } catch {
+    return undefined
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
+  }
+}
+
+/** So many versions of ours and of Node may be in use side by side. */
+const most = 8
+
+/** Written whole or not at all; what has not been written for longest makes room. */
+function keep(path: string, mark: Buffer, script: Script): void {
+  const beside = `${path}.${process.pid}.tmp`
+  try {
+    const data = script.createCachedData()
+    writeFileSync(beside, Buffer.concat([mark, markOf(data), data]), { flag: 'wx', mode: 0o600 })
+    renameSync(beside, path)
+    const written = (name: string): number => statSync(join(dirname(path), name)).mtimeMs
+    const others = readdirSync(dirname(path)).sort((a, b) => written(b) - written(a))
+    for (const name of others.slice(most)) rmSync(join(dirname(path), name), { force: true })
+  } catch {
+    rmSync(beside, { force: true })
+  }
+}
