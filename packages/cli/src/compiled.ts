@@ -30,8 +30,11 @@ interface Loadable {
 
 type Loader = (module: Loadable, file: string) => void
 
-/** Node's own list of how files are loaded by their ending; not in its types, as it is as old as Node. */
-const { _extensions: loaders } = Module as unknown as { _extensions: Record<string, Loader> }
+/** Node's own lists of how files are loaded by their ending, and of what is loaded, by path; not in its types, as they are as old as Node. */
+const { _extensions: loaders, _cache: loaded } = Module as unknown as {
+  _extensions: Record<string, Loader>
+  _cache: Readonly<Record<string, Loadable>>
+}
 
 /** From now on, files of ours of this name are compiled only once; elsewhere nothing changes. */
 export function keepCompiled(isLarge: (name: string) => boolean, env: NodeJS.ProcessEnv = process.env): void {
@@ -58,7 +61,9 @@ function load(module: Loadable, file: string, env: NodeJS.ProcessEnv): boolean {
   })
   if (cachedData === undefined || script.cachedDataRejected === true) process.once('exit', () => keep(kept, mark, script))
   const run = script.runInThisContext() as (...all: readonly unknown[]) => void
-  run.call(module.exports, module.exports, (id: string) => module.require(id), module, file, dirname(file))
+  // Most of what it asks for is loaded, and Node would look for it on the disk once more.
+  const require = (id: string): unknown => (id.startsWith('.') ? loaded[join(dirname(file), id)]?.exports : undefined) ?? module.require(id)
+  run.call(module.exports, module.exports, require, module, file, dirname(file))
   return true
 }
 
