@@ -26,6 +26,16 @@ const onNode = ((): boolean => {
 /** One pair of each type: RSA keys take long to find. */
 const made = new Map(types.map((type) => [type, generateKeyPair(type)]))
 
+it('refuses to sign with numbers of an RSA key that do not belong together', async () => {
+  const numbers = rsa.privateKey.export({ format: 'jwk' })
+  const even = Buffer.from(numbers.p!, 'base64url')
+  even[even.length - 1]! &= 0xfe
+  const key = createPrivateKey({ key: { ...numbers, p: even.toString('base64url') }, format: 'jwk' })
+  const pem = key.export({ type: 'pkcs8', format: 'pem' }) as string
+  expect(await refusal('E_KEY', async () => (await importSigner(pem)).sign(data))).toMatch(/damaged/)
+  if (onNode) expect(await refusal('E_KEY', () => importSignerSync(pem).signSync!(data))).toMatch(/damaged/)
+})
+
 describe('generateKeyPair', () => {
   it.each(types)('%s: a pair that signs and verifies', async (type) => {
     const one = await made.get(type)!

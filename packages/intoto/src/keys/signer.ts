@@ -96,10 +96,24 @@ function privateAlgorithm(pkcs8: Uint8Array, wanted: string | undefined): { algo
 function signerOf(algorithm: Algorithm, scheme: string, secret: PrivateKey): Signer {
   const key = keyFromMaterial(readSpki(secret.spki), scheme)
   const outward = algorithm.name === 'ECDSA' ? ecdsaToDer : (signature: Uint8Array): Uint8Array => signature
-  const signer: Signer = { key, sign: async (data) => outward(await secret.sign(data)) }
-  if (secret.signSync === undefined) return signer
-  const signSync = secret.signSync.bind(secret)
-  return { ...signer, signSync: (data) => outward(signSync(data)) }
+  // Numbers of an RSA key that do not belong together show only now.
+  const sign = async (data: Uint8Array): Promise<Uint8Array> => {
+    try {
+      return outward(await secret.sign(data))
+    } catch (error) {
+      return unusable(error)
+    }
+  }
+  if (secret.signSync === undefined) return { key, sign }
+  const ownSync = secret.signSync.bind(secret)
+  const signSync = (data: Uint8Array): Uint8Array => {
+    try {
+      return outward(ownSync(data))
+    } catch (error) {
+      return unusable(error)
+    }
+  }
+  return { key, sign, signSync }
 }
 
 /** The kinds of key that can be made: `ecdsa` is P-256, `rsa` has 3072 bits. */
