@@ -49,7 +49,8 @@ export function keepCompiled(isLarge: (name: string) => boolean, env: NodeJS.Pro
 function load(module: Loadable, file: string, env: NodeJS.ProcessEnv): boolean {
   const place = privatePlace(file, env)
   if (place === undefined) return false
-  const source = readFileSync(file)
+  const source = quietly(() => readFileSync(file))
+  if (source === undefined) return false
   const mark = markOf(source)
   const kept = join(place, `${basename(file)}.${process.version}.${process.arch}`)
   const cachedData = readKept(kept, mark)
@@ -111,7 +112,8 @@ function readKept(path: string, mark: Buffer): Buffer | undefined {
   } catch {
     return undefined
   } finally {
-    if (descriptor !== undefined) closeSync(descriptor)
+    const opened = descriptor
+    if (opened !== undefined) quietly(() => closeSync(opened))
   }
 }
 
@@ -129,6 +131,15 @@ function keep(path: string, mark: Buffer, script: Script): void {
     const others = readdirSync(dirname(path)).sort((a, b) => written(b) - written(a))
     for (const name of others.slice(most)) rmSync(join(dirname(path), name), { force: true })
   } catch {
-    rmSync(beside, { force: true })
+    quietly(() => rmSync(beside, { force: true }))
+  }
+}
+
+/** What goes wrong here must change no command's result. */
+function quietly<T>(attempt: () => T): T | undefined {
+  try {
+    return attempt()
+  } catch {
+    return undefined
   }
 }
