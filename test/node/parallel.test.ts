@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { recordArtifactsSync } from 'intoto/node'
@@ -107,6 +108,33 @@ describe('recording with threads', () => {
     expect(JSON.parse(stdout)).toEqual([expected, expected])
     const [started, spare] = stderr.trim().split(' ').map(Number)
     expect(started).toBe(Math.min(spare ?? 0, 3))
+  })
+
+  it('calls for threads while a tree of many files is still being walked', () => {
+    const many = folder({ 'z/file': '' })
+    for (let i = 0; i < 6_000; i++) writeFileSync(join(many, `f${i}`), '')
+    const code = `import workers from 'node:worker_threads'
+      import { syncBuiltinESMExports } from 'node:module'
+      let started = 0
+      workers.Worker = class {
+        constructor() {
+          started++
+        }
+        on() {}
+        unref() {}
+      }
+      const real = fs.readdirSync
+      fs.readdirSync = (path, ...more) => {
+        if (String(path).endsWith('z')) throw new Error('started ' + started)
+        return real(path, ...more)
+      }
+      syncBuiltinESMExports()
+      try {
+        n.recordArtifactsSync(['.'])
+      } catch (error) {
+        console.log(error.cause.message)
+      }`
+    expect(runScript(code, { cwd: many }).stdout.trim()).toBe(availableParallelism() > 1 ? 'started 1' : 'started 0')
   })
 
   it('fails for a file that a thread cannot read, as it fails for any other', async () => {

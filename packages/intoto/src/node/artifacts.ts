@@ -11,7 +11,7 @@ import { isLinkFileName } from '../model/link.ts'
 import type { WrittenSide } from '../model/written.ts'
 import { errorNumber, printable } from './fault.ts'
 import { changed, hashBytes, readDigests, type Algorithm, type Reading } from './hash.ts'
-import { hashMany } from './parallel.ts'
+import { expectFiles, hashMany } from './parallel.ts'
 import { artifactsOf, writeSide } from './side.ts'
 import { walk, walkPath, type Exclude, type Found, type WalkOptions } from './walk.ts'
 
@@ -137,7 +137,13 @@ function filesOf(path: string, o: RecordOptions): Found[] {
   const name = nameOf(path)
   const exclude = o.exclude ?? excludedByDefault(name)
   if (name !== '.' && isExcluded(name, exclude)) return []
-  return walkPath({ path: at(o.base, name), name: name === '.' ? '' : name }, o.base ?? '.', { ...o, exclude })
+  let count = 0
+  const counted: Exclude = (found, isFolder) => {
+    const isOut = exclude(found, isFolder)
+    if (!isOut && !isFolder && isUsual(o)) expectFiles(++count)
+    return isOut
+  }
+  return walkPath({ path: at(o.base, name), name: name === '.' ? '' : name }, o.base ?? '.', { ...o, exclude: counted })
 }
 
 /** A path that was named is left out when it, or a folder above it, is. */

@@ -39,16 +39,15 @@ export function createHasher(
   crypto: typeof cryptography,
   { pieceSize, settledAfter }: HasherSettings,
 ): Hasher {
-  const piece = Buffer.allocUnsafeSlow(pieceSize)
+  const piece = new Uint8Array(pieceSize)
   const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
   const isOneShot = typeof crypto.hash === 'function'
   /** After a file that was changed just now the next one is looked at first: trees are made in one go, and a file would be read in vain. */
   let isFresh = false
+  /** A view of the first bytes; of a Buffer it would cost more. */
+  const first = (length: number): Uint8Array => new Uint8Array(piece.buffer, 0, length)
   const digest = (length: number): string =>
-    isOneShot
-      ? crypto.hash('sha256', piece.subarray(0, length), 'hex')
-      : crypto.createHash('sha256').update(piece.subarray(0, length)).digest('hex')
-
+    isOneShot ? crypto.hash('sha256', first(length), 'hex') : crypto.createHash('sha256').update(first(length)).digest('hex')
   const close = (descriptor: number): void => {
     try {
       closeSync(descriptor)
@@ -78,7 +77,7 @@ export function createHasher(
       const whole = crypto.createHash('sha256')
       for (let count = 1; count > 0 && length < size; length += count) {
         count = readSync(descriptor, piece, 0, Math.min(pieceSize, size - length), null)
-        whole.update(piece.subarray(0, count))
+        whole.update(first(count))
         tick?.()
       }
       hex = whole.digest('hex')

@@ -65,6 +65,11 @@ function slowly(path: string, tick?: () => void): string {
   return readDigests(path, ['sha256'], tick === undefined ? {} : { tick }).digests.sha256 ?? ''
 }
 
+/** Told of each file of a tree while that is walked: threads that will be needed start meanwhile. */
+export function expectFiles(count: number): void {
+  if (count === worthwhile.files) summon()
+}
+
 /** Whether threads pay from the first file on; where it is not known yet, that shows while hashing. */
 function isWorthwhile(paths: readonly string[]): boolean {
   if (paths.length >= worthwhile.files) return true
@@ -96,15 +101,21 @@ const alive = shared(1)
 
 /** Hands the files from a number on to threads as well: to those of the recording before this one, if they are still there. */
 function share(paths: readonly string[], from: number): Task | undefined {
-  const threads = Math.min(availableParallelism() - 1, most)
-  if (threads < 1) return undefined
+  if (!summon()) return undefined
   const digests = new Uint8Array(new SharedArrayBuffer(paths.length * hexSize))
   const task: Task = { paths, next: shared(1).fill(from), finished: shared(1), states: shared(paths.length), digests }
-  if (Atomics.load(alive, 0) <= 0) ports = startAll(threads)
   for (const port of ports) port.postMessage(task)
   Atomics.add(signal, 0, 1)
   Atomics.notify(signal, 0)
   return task
+}
+
+/** Starts threads unless they are there; false where there is no processor for one. */
+function summon(): boolean {
+  const threads = Math.min(availableParallelism() - 1, most)
+  if (threads < 1) return false
+  if (Atomics.load(alive, 0) <= 0) ports = startAll(threads)
+  return true
 }
 
 /** A thread that can't be started claims no file, so nothing depends on it. Its code is functions of their own, since a bundle has no second file. */
