@@ -9,9 +9,10 @@ import { malformed, readSignatures, type Signature } from './signature.ts'
 /** The payload type of layouts, links and Statements. */
 export const inTotoPayloadType = 'application/vnd.in-toto+json'
 
-/** Pre-authentication encoding: what a DSSE signature covers. */
-export function preAuthEncoding(payloadType: string, body: Uint8Array): Uint8Array {
-  return concat(preAuthStart(payloadType, body.length), body)
+/** Pre-authentication encoding: what a DSSE signature covers. The body may come in pieces. */
+export function preAuthEncoding(payloadType: string, ...body: readonly Uint8Array[]): Uint8Array {
+  const length = body.reduce((sum, part) => sum + part.length, 0)
+  return concat(preAuthStart(payloadType, length), ...body)
 }
 
 /** What stands before the payload in the pre-authentication encoding. */

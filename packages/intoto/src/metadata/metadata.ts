@@ -151,9 +151,10 @@ function draft<P extends Payload>(payload: P, format: 'dsse' | 'metablock'): Dra
     })
     return { format, payload, signedBytes, finish }
   }
-  const body = textOfWritten(value) ?? utf8(stringifyJson(value))
   const payloadType = inTotoPayloadType
-  const signedBytes = preAuthEncoding(payloadType, body)
+  const parts = textOfWritten(value) ?? [utf8(stringifyJson(value))]
+  const signedBytes = preAuthEncoding(payloadType, ...parts)
+  const body = signedBytes.subarray(signedBytes.length - parts.reduce((sum, part) => sum + part.length, 0))
   const finish = (signatures: readonly Signature[]): Metadata<P> => {
     return { format, payloadType, payload, signatures, signedBytes, bytes: writeEnvelope(body, payloadType, signatures) }
   }

@@ -3,7 +3,7 @@
  * a map for each artifact, looking each over, and writing them. Called by recorders and by metadata.ts. The maps are made for whoever asks for them,
  * and then they count, since maps can be changed.
  */
-import { concat, utf8 } from '../encoding/bytes.ts'
+import { utf8 } from '../encoding/bytes.ts'
 import { stringifyJson, type JsonValue } from '../encoding/json.ts'
 import type { Artifacts } from './artifact.ts'
 import { createLink, type Link, type LinkInit } from './link.ts'
@@ -38,8 +38,8 @@ export function writtenLink(init: Omit<LinkInit, Side>, sides: { readonly [side 
   return link
 }
 
-/** The text of such a link on one line, as `stringifyJson` writes it; undefined for any other value. */
-export function textOfWritten(link: object): Uint8Array | undefined {
+/** The text of such a link on one line, as `stringifyJson` writes it, in pieces; undefined for any other value. */
+export function textOfWritten(link: object): Uint8Array[] | undefined {
   const texts = written.get(link)
   if (texts === undefined) return undefined
   const parts: Uint8Array[] = []
@@ -50,5 +50,5 @@ export function textOfWritten(link: object): Uint8Array | undefined {
     if (!isOurs && value === undefined) continue
     parts.push(utf8(`${parts.length === 0 ? '{' : ','}${stringifyJson(name)}:`), isOurs ? text.json : utf8(stringifyJson(value ?? null)))
   }
-  return concat(...parts, utf8('}'))
+  return [...parts, utf8('}')]
 }
