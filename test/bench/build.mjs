@@ -32,7 +32,7 @@ export async function build({ place, record, quick, progress, only }) {
       tree: true,
     })
     const racers = [contender('a', 'off'), contender('on', 'on'), contender('b', 'off')]
-    const [a, on, b] = race(racers, { least: quick ? 2 : 3, most: 12, seconds: quick ? 5 : 24 })
+    const [a, on, b] = race(racers, { least: quick ? 2 : 3, most: 20, seconds: quick ? 5 : 60 })
     sameBuild(folder, { name, modules, extension })
     const megabytes = Math.min(...on.said.map(Number)) - Math.min(...[...a.said, ...b.said].map(Number))
     added = Math.max(added, megabytes)
