@@ -36,31 +36,35 @@ const { _extensions: loaders, _cache: loaded } = Module as unknown as {
   _cache: Readonly<Record<string, Loadable>>
 }
 
-/** From now on, files of ours of this name are compiled only once; elsewhere nothing changes. */
-export function keepCompiled(isLarge: (name: string) => boolean, env: NodeJS.ProcessEnv = process.env): void {
+/**
+ * From now on, files of ours of this name are compiled only once; elsewhere nothing changes.
+ * @param command what is called: each needs other functions, and only those that ran are kept
+ */
+export function keepCompiled(command: string, isLarge: (name: string) => boolean, env: NodeJS.ProcessEnv = process.env): void {
   const usual = loaders['.cjs'] ?? loaders['.js']
   if (usual === undefined) return
   loaders['.cjs'] = (module, file) => {
-    if (!isLarge(basename(file)) || !load(module, file, env)) usual(module, file)
+    if (!isLarge(basename(file)) || !load(module, file, { command, env })) usual(module, file)
   }
 }
 
 /** Runs a file by what was kept of it, or keeps something when the process ends; false where neither may be. */
-function load(module: Loadable, file: string, env: NodeJS.ProcessEnv): boolean {
+function load(module: Loadable, file: string, { command, env }: { command: string; env: NodeJS.ProcessEnv }): boolean {
   const place = privatePlace(file, env)
   if (place === undefined) return false
   const source = quietly(() => readFileSync(file))
   if (source === undefined) return false
   const mark = markOf(source)
-  const kept = join(place, `${basename(file)}.${process.version}.${process.arch}`)
-  const cachedData = readKept(kept, mark)
+  const path = join(place, `${basename(file)}.${command.replace(' ', '-')}.${process.version}.${process.arch}`)
+  const kept = readKept(path, mark)
   const start = '(function (exports, require, module, __filename, __dirname) {'
   const script = new Script(`${start}${source.toString('latin1')}\n})`, {
     filename: file,
     columnOffset: -start.length,
-    ...(cachedData === undefined ? {} : { cachedData }),
+    ...(kept === undefined ? {} : { cachedData: kept.data }),
   })
-  if (cachedData === undefined || script.cachedDataRejected === true) process.once('exit', () => keep(kept, mark, script))
+  const age = kept === undefined || script.cachedDataRejected === true ? 0 : kept.age
+  if (age < grown) process.once('exit', () => keep(path, { mark, age: age + 1, script }))
   const run = script.runInThisContext() as (...all: readonly unknown[]) => void
   // Most of what it asks for is loaded, and Node would look for it on the disk once more.
   const require = (id: string): unknown => (id.startsWith('.') ? loaded[join(dirname(file), id)]?.exports : undefined) ?? module.require(id)
@@ -91,24 +95,28 @@ function isOwn({ uid, mode }: Stats): boolean {
   return uid === process.geteuid?.() && (mode & 0o022) === 0
 }
 
-/** Hex digits of a SHA-256. */
+/** The mark of the source and that of what follows, in hex digits of SHA-256; then the age, in as many bytes as V8 wants its data to begin at. */
 const markLength = 64
+const ageLength = 8
+
+/** The first call may have ended early; what two more needed is kept as well. */
+const grown = 3
 
 function markOf(bytes: Uint8Array): Buffer {
   return Buffer.from(process.getBuiltinModule('node:crypto').hash('sha256', bytes, 'hex'), 'latin1')
 }
 
 /** What was kept of this very source, whole as it was written: V8 would run anything else, too. */
-function readKept(path: string, mark: Buffer): Buffer | undefined {
+function readKept(path: string, mark: Buffer): { data: Buffer; age: number } | undefined {
   let descriptor: number | undefined
   try {
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     const stats = fstatSync(descriptor)
     if (!stats.isFile() || !isOwn(stats)) return undefined
     const bytes = readFileSync(descriptor)
-    const data = bytes.subarray(2 * markLength)
-    const isWhole = bytes.subarray(0, markLength).equals(mark) && bytes.subarray(markLength, 2 * markLength).equals(markOf(data))
-    return isWhole ? data : undefined
+    const rest = bytes.subarray(2 * markLength)
+    const isWhole = bytes.subarray(0, markLength).equals(mark) && bytes.subarray(markLength, 2 * markLength).equals(markOf(rest))
+    return isWhole ? { data: rest.subarray(ageLength), age: rest[0] ?? 0 } : undefined
   } catch {
     return undefined
   } finally {
@@ -117,15 +125,15 @@ function readKept(path: string, mark: Buffer): Buffer | undefined {
   }
 }
 
-/** So many versions of ours and of Node may be in use side by side. */
-const most = 8
+/** So many commands of so many versions of ours and of Node may be in use side by side. */
+const most = 24
 
 /** Written whole or not at all; what has not been written for longest makes room. */
-function keep(path: string, mark: Buffer, script: Script): void {
+function keep(path: string, { mark, age, script }: { mark: Buffer; age: number; script: Script }): void {
   const beside = `${path}.${process.pid}.tmp`
   try {
-    const data = script.createCachedData()
-    writeFileSync(beside, Buffer.concat([mark, markOf(data), data]), { flag: 'wx', mode: 0o600 })
+    const rest = Buffer.concat([Buffer.alloc(ageLength, Uint8Array.of(age, 0, 0, 0, 0, 0, 0, 0)), script.createCachedData()])
+    writeFileSync(beside, Buffer.concat([mark, markOf(rest), rest]), { flag: 'wx', mode: 0o600 })
     renameSync(beside, path)
     const written = (name: string): number => statSync(join(dirname(path), name)).mtimeMs
     const others = readdirSync(dirname(path)).sort((a, b) => written(b) - written(a))

@@ -125,6 +125,8 @@ async function main(words: readonly string[]): Promise<number> {
   if (group.length > 0 && (words[1] === '--help' || words[1] === '-h')) return said(`${listing(group)}\n`)
   const { name, load, rest } = commandOf(words)
   if (rest[0] === '--version') return main(['--version'])
+  // chunks.mjs puts what a verdict needs into a file of this name.
+  keepCompiled(name, (path) => path.startsWith('judge-'))
   const file = await load()
   const parsed = await parseCall(name, file, rest)
   if ('help' in parsed) return said(parsed.help)
@@ -162,8 +164,6 @@ process.once('beforeExit', () => {
   if (isThrough) process.exit()
   end(fail(new Error('the command ended before it was through'), words))
 })
-// chunks.mjs puts what a verdict needs into a file of this name.
-keepCompiled((name) => name.startsWith('judge-'))
 main(words).then(end, (error: unknown) => end(fail(error, words)))
 
 function end(code: number): void {
