@@ -9,18 +9,22 @@ import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { InTotoError } from 'intoto'
 
-/** Moments on the disk's own clock, in nanoseconds since 1970. */
+/** Moments on the disk's own clock, in milliseconds since 1970 with fractions, as Node gives them: large integers would cost more than all else of a look. */
 export interface Clock {
   /** A material whose ctime is this or later was changed during the run. */
-  readonly changedFrom: bigint
+  readonly changedFrom: number
   /** A file whose ctime is this or later was written during the run. */
-  readonly writtenFrom: bigint
+  readonly writtenFrom: number
   /** When this process began, as the disk would have stamped it: for what is read before a plugin can run (the configuration). */
-  readonly processFrom: bigint
+  readonly processFrom: number
 }
 
 /** The kernel stamps files from a clock that ticks every 1 to 10 ms; some network and memory card file systems tick every second or two. */
 const patience = 25
+/** More than what two numbers of this size must differ by to differ at all. */
+const step = 0.0005
+/** Looking again and again would cost processor time. */
+const pause = new Int32Array(new SharedArrayBuffer(4))
 
 /**
  * Reads the clock of the file system that a folder lies on, and waits for its next tick, so that what was written just before is not taken for
@@ -32,18 +36,18 @@ export function readClock(folder: string): Clock {
   try {
     const first = stamp(descriptor)
     let last = first
-    for (const end = performance.now() + patience; last === first && performance.now() < end;) last = stamp(descriptor)
+    for (const end = performance.now() + patience; last === first && performance.now() < end; last = stamp(descriptor))
+      Atomics.wait(pause, 0, 0, 0.5)
     const ticked = last > first
-    const uptime = BigInt(Math.round(performance.now() * 1e6))
-    return { changedFrom: ticked ? last : first + 1n, writtenFrom: ticked ? last : first, processFrom: last - uptime }
+    return { changedFrom: ticked ? last : first + step, writtenFrom: ticked ? last : first, processFrom: last - performance.now() }
   } finally {
     closeSync(descriptor)
   }
 }
 
-function stamp(descriptor: number): bigint {
+function stamp(descriptor: number): number {
   writeSync(descriptor, '.', 0)
-  return fstatSync(descriptor, { bigint: true }).ctimeNs
+  return fstatSync(descriptor).ctimeMs
 }
 
 /** Watchers ignore node_modules, so the probe goes there when it can. */
@@ -69,6 +73,6 @@ function openProbe(folder: string): number {
   )
 }
 
-function deviceOf(path: string): bigint | undefined {
-  return statSync(path, { bigint: true, throwIfNoEntry: false })?.dev
+function deviceOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.dev
 }

@@ -48,13 +48,13 @@ export function intermediates(session: Session): (path: string) => boolean {
 }
 
 /** From when on an intermediate was made by this build: the framework writes before its first bundler begins. */
-export function madeFrom({ frame, records }: Session, writtenFrom: bigint): bigint {
+export function madeFrom({ frame, records }: Session, writtenFrom: number): number {
   if (frame === undefined) return writtenFrom
   return records.reduce((first, { clock }) => (clock.processFrom < first ? clock.processFrom : first), writtenFrom)
 }
 
 /** From when on a file of the output folder was made by this build: the framework's own command may write to it before its first bundler begins. */
-export function deliveredFrom(session: Session, writtenFrom: bigint): bigint {
+export function deliveredFrom(session: Session, writtenFrom: number): number {
   const { frame } = session
   return frame !== undefined && isCommandOf(frame.name) ? madeFrom(session, writtenFrom) : writtenFrom
 }

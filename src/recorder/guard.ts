@@ -66,10 +66,10 @@ export function consumedFiles(session: Session, products: ReadonlyMap<string, Fi
     }
     const digest = digestOf(session, path, file)
     const generated = isGenerated(path)
-    if (!generated && digest.ctimeNs >= writtenFrom && products.has(path) && isBornIn(digest, material)) continue
-    if (!generated && digest.ctimeNs >= material.since) throw changed(name, digest, material)
+    if (!generated && digest.ctimeMs >= writtenFrom && products.has(path) && isBornIn(digest, material)) continue
+    if (!generated && digest.ctimeMs >= material.since) throw changed(name, digest, material)
     checkRead(reads, path, name, digest)
-    const isMade = generated && digest.ctimeNs >= generatedFrom
+    const isMade = generated && digest.ctimeMs >= generatedFrom
     const side = isMade ? found.generated : isTracked(path) ? found.materials : found.untracked
     side.set(name, sha256Map(digest.sha256))
     if (digest.sha512 !== undefined) found.sha512[name] = digest.sha512
@@ -82,8 +82,8 @@ export function consumedFiles(session: Session, products: ReadonlyMap<string, Fi
  * reads its inputs again for each output, and some plugins scan all that lies in the package). One that was consumed first and overwritten then
  * is an input whose bytes are lost.
  */
-function isBornIn(digest: Pick<FileDigest, 'ctimeNs'>, { since, seen }: Material): boolean {
-  return digest.ctimeNs < since || seen >= Number(since) / 1e6 - rounding
+function isBornIn(digest: Pick<FileDigest, 'ctimeMs'>, { since, seen }: Material): boolean {
+  return digest.ctimeMs < since || seen >= since
 }
 
 /**
@@ -92,22 +92,19 @@ function isBornIn(digest: Pick<FileDigest, 'ctimeNs'>, { since, seen }: Material
  */
 function isLost(outputs: readonly string[], path: string, material: Material): boolean {
   if (material.module || !outputs.some((folder) => isWithin(folder, path))) return false
-  const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
-  return stats === undefined || (stats.ctimeNs >= material.since && !isBornIn(stats, material))
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats === undefined || (stats.ctimeMs >= material.since && !isBornIn(stats, material))
 }
 
 /** An audit breaks no build: what it finds and cannot be hashed, or was changed or made while the build ran, is only listed. */
-function isSettled(session: Session, path: string, { since, ...file }: HashedFile & { since: bigint }): boolean {
+function isSettled(session: Session, path: string, { since, ...file }: HashedFile & { since: number }): boolean {
   try {
-    return digestOf(session, path, file).ctimeNs < since
+    return digestOf(session, path, file).ctimeMs < since
   } catch (error) {
     if (error instanceof InTotoError) return false
     throw error
   }
 }
-
-/** Milliseconds lose the last digits of nanoseconds. */
-const rounding = 0.001
 
 /** A file that is hashed. */
 interface HashedFile {
@@ -127,13 +124,13 @@ export function digestOf(session: Session, path: string, file: HashedFile): File
 
 /** Whether a file has the marks that it had when it was hashed. */
 export function isStill(digest: FileDigest, path: string): boolean {
-  const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
-  return stats !== undefined && stats.ctimeNs === digest.ctimeNs && stats.ino === digest.ino && stats.size === BigInt(digest.size)
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats !== undefined && stats.ctimeMs === digest.ctimeMs && stats.ino === digest.ino && stats.size === digest.size
 }
 
 /** The start of the earliest run that still counts. */
-export function earliest(records: readonly RunRecord[]): bigint {
-  return records.reduce((first, { clock }) => (clock.writtenFrom < first ? clock.writtenFrom : first), records[0]?.clock.writtenFrom ?? 0n)
+export function earliest(records: readonly RunRecord[]): number {
+  return records.reduce((first, { clock }) => (clock.writtenFrom < first ? clock.writtenFrom : first), records[0]?.clock.writtenFrom ?? 0)
 }
 
 /** Materials of all runs, less what options leave out, more what they add. */
@@ -150,7 +147,7 @@ function selected(session: Session, products: ReadonlyMap<string, FileDigest>): 
     for (const [path, material] of found) if (!all.has(path)) all.set(path, material)
   const since = records.reduce(
     (first, { clock }) => (clock.changedFrom < first ? clock.changedFrom : first),
-    records[0]?.clock.changedFrom ?? 0n,
+    records[0]?.clock.changedFrom ?? 0,
   )
   for (const path of filesMatching(options.materials.include, root.real))
     if (!all.has(path)) all.set(path, { since, seen: 0, module: false })
@@ -173,7 +170,7 @@ function hash(path: string, { name, noFollow = false }: HashedFile, sha512: bool
 
 /** Renaming a folder away and back leaves its files' ctime alone but not its own, while making or removing files in it moves its mtime as well. */
 function checkFolders(root: Root, materials: ReadonlyMap<string, Material>): void {
-  const folders = new Map<string, bigint>()
+  const folders = new Map<string, number>()
   for (const [path, { since, used, audited }] of materials) {
     if (audited === true) continue
     for (const file of used === undefined ? [path] : [path, used]) {
@@ -185,9 +182,9 @@ function checkFolders(root: Root, materials: ReadonlyMap<string, Material>): voi
     }
   }
   for (const [folder, since] of folders) {
-    const stats = lstatSync(folder, { bigint: true, throwIfNoEntry: false })
-    if (stats === undefined || stats.ctimeNs < since) continue
-    if (stats.isDirectory() && stats.mtimeNs >= since) continue
+    const stats = lstatSync(folder, { throwIfNoEntry: false })
+    if (stats === undefined || stats.ctimeMs < since) continue
+    if (stats.isDirectory() && stats.mtimeMs >= since) continue
     const message = 'this folder was renamed, replaced or given other rights while the build ran, and its files with it'
     throw new InTotoError({
       code: 'E_CHANGED_DURING_BUILD',
@@ -233,13 +230,13 @@ export function bytesDigest(bytes: Uint8Array): string {
 }
 
 function changed(name: string, digest: FileDigest, { since }: Material): InTotoError {
-  const byName = digest.mtimeNs < since
+  const byName = digest.mtimeMs < since
   return new InTotoError({
     code: 'E_CHANGED_DURING_BUILD',
     message: 'a consumed file changed while the build ran, so nobody can say which bytes were bundled',
     file: name,
     expected: { label: 'build began', text: time(since) },
-    actual: { label: 'file changed', text: time(digest.ctimeNs), from: name },
+    actual: { label: 'file changed', text: time(digest.ctimeMs), from: name },
     ...(byName ? { cause: 'it was renamed, linked (a package manager at work?), or changed and given its old date back' } : {}),
     fix: ['end what changes it, then build again', `if this build makes the file itself: inToto({ generated: ['${name}'] })`],
   })
@@ -262,8 +259,8 @@ function replaced(name: string, cause: unknown): InTotoError {
   return new InTotoError({ code: 'E_CHANGED_DURING_BUILD', message, file: name, fix }, { cause })
 }
 
-function time(ns: bigint): string {
-  return new Date(Number(ns / 1_000_000n)).toISOString()
+function time(ms: number): string {
+  return new Date(ms).toISOString()
 }
 
 /** By name, as a link holds them: made once in that order, a large record need not be made again. */

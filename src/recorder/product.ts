@@ -2,7 +2,7 @@
  * What came out: every file below the output folders that this build wrote, as it lies on disk after the last writer. The bundler's word is not
  * taken for content, and a file that lay there before is not taken for a product. Called when a link is made and again when the process exits.
  */
-import { lstatSync, type BigIntStats } from 'node:fs'
+import { lstatSync, type Stats } from 'node:fs'
 import { basename, join } from 'node:path'
 import { InTotoError, isLinkFileName, problem, type Problem } from 'intoto'
 import { walkFiles, type FileDigest } from 'intoto/node'
@@ -37,7 +37,7 @@ export function producedFiles(session: Session): Produced {
     const isIncluded = selectedProducts(session, folder)
     for (const path of filesOf(folder, output, warnings)) {
       if (products.has(path) || !isIncluded(path) || isLink(path, session.options.step, output)) continue
-      const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
+      const stats = lstatSync(path, { throwIfNoEntry: false })
       if (stats === undefined) continue
       if (isOwn(path, output, stats, writtenFrom)) products.set(path, hashed(session, path))
       else if (!isConsumed(session, path)) stale.push(path)
@@ -81,8 +81,8 @@ function isConsumed({ records }: Session, path: string): boolean {
 }
 
 /** ctime, not mtime: copies may keep the date of their original. */
-function isOwn(path: string, { emitted }: Output, stats: BigIntStats, writtenFrom: bigint): boolean {
-  return emitted.has(path) || stats.ctimeNs >= writtenFrom
+function isOwn(path: string, { emitted }: Output, stats: Stats, writtenFrom: number): boolean {
+  return emitted.has(path) || stats.ctimeMs >= writtenFrom
 }
 
 /** The step's own link and Statement are never products, nor is the link of a build that runs beside it; else a file that the bundler emitted is, whatever its name. */

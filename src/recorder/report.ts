@@ -10,7 +10,7 @@ import type { Session } from './session.ts'
 export interface Report {
   readonly module: boolean
   /** A change at or after this moment of the disk's clock was made while they were in use. */
-  readonly since: bigint
+  readonly since: number
   readonly audited: boolean
   readonly paths: RealPaths
   /** Folders, with a separator at their end, in which a consumed file may be one that this build made before. */
@@ -21,7 +21,7 @@ export interface Report {
 export interface Given {
   readonly module: boolean
   /** The start of the run unless given. */
-  readonly since?: bigint
+  readonly since?: number
   readonly audited?: boolean
 }
 

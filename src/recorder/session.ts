@@ -15,7 +15,7 @@ import type { Root } from './place.ts'
 /** When a material was first reported, and by which path if not by its real one. */
 export interface Material {
   /** A change at or after this moment of the disk's clock was made while the file was in use. */
-  readonly since: bigint
+  readonly since: number
   /** Its ctime when it was first reported, in milliseconds; 0 where this build has written nothing. */
   readonly seen: number
   /** Whether it is part of the module graph; else it was declared, watched or found. */

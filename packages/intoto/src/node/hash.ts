@@ -4,7 +4,7 @@
  * here, and `run` what hasher.ts leaves; it never returns a digest of bytes that changed while they were read.
  */
 import crypto from 'node:crypto'
-import { constants, fstatSync, lstatSync, openSync, readSync, type BigIntStats } from 'node:fs'
+import { constants, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { InTotoError } from '../errors.ts'
 import { close, errorNumber, fault, patiently, printable, sleep } from './fault.ts'
 import { settledAfter } from './hasher.ts'
@@ -13,7 +13,7 @@ import { kindOf, openForReading } from './read.ts'
 /** Algorithms that both reference implementations know. */
 export type Algorithm = 'sha256' | 'sha384' | 'sha512'
 
-/** What a file held at one moment, and the marks by which a later change shows. Times are nanoseconds since 1970. */
+/** What a file held at one moment, and the marks by which a later change shows. Times are milliseconds since 1970, with fractions. */
 export interface FileDigest {
   /** Lower-case hex. */
   readonly sha256: string
@@ -21,16 +21,16 @@ export interface FileDigest {
   readonly sha512?: string
   /** Bytes. */
   readonly size: number
-  readonly ctimeNs: bigint
-  readonly mtimeNs: bigint
-  readonly ino: bigint
-  readonly dev: bigint
+  readonly ctimeMs: number
+  readonly mtimeMs: number
+  readonly ino: number
+  readonly dev: number
 }
 
 /** Digests of one reading of a file, in lower-case hex, by algorithm. */
 export interface Reading {
   readonly digests: Readonly<Partial<Record<Algorithm, string>>>
-  readonly stats: BigIntStats
+  readonly stats: Stats
 }
 
 /** One buffer for the whole process: hashing is synchronous, so nobody else can be using it. Also the largest piece that is held in memory. */
@@ -57,9 +57,9 @@ export function hashFile(path: string, o: { sha512?: boolean; noFollow?: boolean
   return {
     sha256: digests.sha256 ?? '',
     ...(digests.sha512 === undefined ? {} : { sha512: digests.sha512 }),
-    size: Number(stats.size),
-    ctimeNs: stats.ctimeNs,
-    mtimeNs: stats.mtimeNs,
+    size: stats.size,
+    ctimeMs: stats.ctimeMs,
+    mtimeMs: stats.mtimeMs,
     ino: stats.ino,
     dev: stats.dev,
   }
@@ -130,23 +130,23 @@ function readSettled(descriptor: number, algorithms: readonly Algorithm[], settl
   } catch {
     return undefined
   }
-  const stats = fstatSync(descriptor, { bigint: true })
-  if (Number(stats.size) !== length || !stats.isFile() || isSince(stats, settled)) return undefined
+  const stats = fstatSync(descriptor)
+  if (stats.size !== length || !stats.isFile() || isSince(stats, settled)) return undefined
   const piece = buffer.subarray(0, length)
   return { digests: collect(algorithms, (algorithm) => hashBytes(algorithm, piece)), stats }
 }
 
-function isSince(stats: BigIntStats, moment: number): boolean {
-  return Number(stats.ctimeMs) >= moment || Number(stats.mtimeMs) >= moment
+function isSince(stats: Stats, moment: number): boolean {
+  return stats.ctimeMs >= moment || stats.mtimeMs >= moment
 }
 
 /** With a look before and one behind, which must have seen the same. */
 function readCarefully(descriptor: number, path: string, o: HashOptions & { algorithms: readonly Algorithm[] }): Reading | undefined {
-  const before = fstatSync(descriptor, { bigint: true })
+  const before = fstatSync(descriptor)
   if (!before.isFile()) throw notRegular(path, kindOf(before))
-  const [digests, length] = digestsOf(descriptor, Number(before.size), o)
-  const after = fstatSync(descriptor, { bigint: true })
-  const still = before.ctimeNs === after.ctimeNs && before.mtimeNs === after.mtimeNs && BigInt(length) === after.size
+  const [digests, length] = digestsOf(descriptor, before.size, o)
+  const after = fstatSync(descriptor)
+  const still = before.ctimeMs === after.ctimeMs && before.mtimeMs === after.mtimeMs && length === after.size
   return still ? { digests, stats: after } : undefined
 }
 
