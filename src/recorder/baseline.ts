@@ -5,15 +5,15 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, extname, join, resolve } from 'node:path'
-import { isDependency, isWithin, parentOf, upward, type Root } from './place.ts'
+import { isDependency, isWithin, upward, type Root } from './place.ts'
 
 const lockfiles: readonly string[] = ['package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml', 'yarn.lock', 'bun.lock', 'bun.lockb']
 
-/** The nearest package.json of each file: it says what kind of module the file is, and which package. */
-export function packageFiles(files: Iterable<string>): Set<string> {
+/** The nearest package.json of each folder: it says what kind of modules its files are, and which package. */
+export function packageFiles(folders: Iterable<string>): Set<string> {
   const nearest = nearestFile((folder) => join(folder, 'package.json'))
   const found = new Set<string>()
-  for (const file of files) add(found, nearest(parentOf(file)))
+  for (const folder of folders) add(found, nearest(folder))
   return found
 }
 

@@ -26,7 +26,13 @@ export function declarationSources({ records }: Pick<Session, 'records'>, produc
     const file = paths.file(path)
     if (file === undefined || products.has(file.real) || isDependency(file.real) || outputs.some((folder) => isWithin(folder, file.real)))
       continue
-    found.set(file.real, { since: first.clock.changedFrom, seen: file.ctimeMs ?? ctimeOf(file.real), module: false, audited: true })
+    found.set(file.real, {
+      since: first.clock.changedFrom,
+      folder: file.folder,
+      seen: file.ctimeMs ?? ctimeOf(file.real),
+      module: false,
+      audited: true,
+    })
   }
   return found
 }

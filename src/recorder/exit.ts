@@ -10,7 +10,7 @@ import { hasDeclarations } from './declaration.ts'
 import { problemText, asProblem } from './failure.ts'
 import { finishNow } from './finish.ts'
 import { closeWritten } from './frame.ts'
-import { draftLink, hasOutput, putLink, signNow, withdrawLink } from './link.ts'
+import { draftLink, hasOutput, productsNow, putLink, signNow, withdrawLink } from './link.ts'
 import type { Log } from './log.ts'
 import { nameOf } from './place.ts'
 import { registry, sayOnce, type Session, type Written } from './session.ts'
@@ -80,9 +80,10 @@ function notRecorded(session: Session, why: string): void {
 
 /** The comparison that makes late writers visible. */
 function compare(session: Session, written: Written): void {
-  const drafted = draftLink(session, written.link)
-  const haveCome = hasDeclarations(drafted.products.keys()) && !hasDeclarations(written.products.keys())
-  const { products, link } = haveCome ? draftLink(session) : drafted
+  const now = productsNow(session, written.link)
+  const haveCome = hasDeclarations(now.products.keys()) && !hasDeclarations(written.products.keys())
+  const drafted = haveCome ? draftLink(session) : undefined
+  const { products } = drafted ?? now
   const moved = differences(written.products, products).map((path) => nameOf(session.root, path))
   const there = lstatSync(written.path, { throwIfNoEntry: false })?.isFile() === true
   if (moved.length === 0 && there) return
@@ -97,6 +98,7 @@ function compare(session: Session, written: Written): void {
       fix,
     })
   }
+  const link = drafted?.link ?? now.relink()
   putLink(session, { link, products, folder: dirname(written.path) }, signNow(session, link))
   if (moved.length > 0)
     session.log.warn(`${session.options.step}: signed again at process exit, since something wrote after the bundler ended: ${names}`)

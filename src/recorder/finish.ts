@@ -85,18 +85,17 @@ function attempt<T>(session: Session, make: () => T): T | undefined {
   }
 }
 
-function complete(session: Session, { link }: Draft, put: () => void): void {
+function complete(session: Session, { counts }: Draft, put: () => void): void {
   try {
     put()
   } catch (error) {
     return refuse(session, error)
   }
   delete session.error
-  const counts = `${count(link.materials, 'material')}, ${count(link.products, 'product')}`
-  session.log.info(`${session.options.step}: ${counts} -> ${shownPath(session.written?.path ?? '')} (signed)`)
+  const artifacts = `${count(counts.materials, 'material')}, ${count(counts.products, 'product')}`
+  session.log.info(`${session.options.step}: ${artifacts} -> ${shownPath(session.written?.path ?? '')} (signed)`)
 }
 
-function count(artifacts: object, noun: string): string {
-  const { length } = Object.keys(artifacts)
-  return `${length} ${noun}${length === 1 ? '' : 's'}`
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }

@@ -80,7 +80,14 @@ export function framedMaterials(session: Session): Map<string, Material> {
       const file = paths.file(path)
       if (file === undefined || found.has(file.real)) continue
       const used = file.path === file.real ? {} : { used: file.path }
-      found.set(file.real, { since, seen: file.ctimeMs ?? ctimeOf(file.real), module: false, ...used, ...(audited ? { audited } : {}) })
+      found.set(file.real, {
+        since,
+        folder: file.folder,
+        seen: file.ctimeMs ?? ctimeOf(file.real),
+        module: false,
+        ...used,
+        ...(audited ? { audited } : {}),
+      })
     }
   }
   add(frame.files(), false)

@@ -5,7 +5,7 @@
 import { lstatSync, readFileSync, statSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { InTotoError, type Artifacts, type DigestMap } from 'intoto'
-import { hashFile, sha256Map, type FileDigest } from 'intoto/node'
+import { hashFile, sha256Map, type FileDigest, type Hashed } from 'intoto/node'
 import { declarationSources } from './declaration.ts'
 import { framedMaterials, intermediates, madeFrom } from './frame.ts'
 import { trackedBy } from './git.ts'
@@ -15,7 +15,7 @@ import type { Material, RunRecord, Session } from './session.ts'
 
 /** What went in. */
 export interface Consumed {
-  readonly materials: Artifacts
+  readonly materials: Hashed
   /** Files that this build made and then used (option generated). */
   readonly generated: Artifacts
   readonly sha512: { [name: string]: string }
@@ -37,7 +37,7 @@ export function consumedFiles(session: Session, products: ReadonlyMap<string, Fi
   const [isChosen, isIntermediate] = [selector(options.generated, root.real), intermediates(session)]
   const isGenerated = (path: string): boolean => isChosen(path) || isIntermediate(path)
   const found = {
-    materials: new Map<string, DigestMap>(),
+    materials: new Map<string, string>(),
     generated: new Map<string, DigestMap>(),
     untracked: new Map<string, DigestMap>(),
     sha512: record<string>(),
@@ -70,11 +70,11 @@ export function consumedFiles(session: Session, products: ReadonlyMap<string, Fi
     if (!generated && digest.ctimeMs >= material.since) throw changed(name, digest, material)
     checkRead(reads, path, name, digest)
     const isMade = generated && digest.ctimeMs >= generatedFrom
-    const side = isMade ? found.generated : isTracked(path) ? found.materials : found.untracked
-    side.set(name, sha256Map(digest.sha256))
+    if (!isMade && isTracked(path)) found.materials.set(name, digest.sha256)
+    else (isMade ? found.generated : found.untracked).set(name, sha256Map(digest.sha256))
     if (digest.sha512 !== undefined) found.sha512[name] = digest.sha512
   }
-  return { ...found, materials: inOrder(found.materials), generated: inOrder(found.generated), untracked: inOrder(found.untracked) }
+  return { ...found, generated: inOrder(found.generated), untracked: inOrder(found.untracked) }
 }
 
 /**
@@ -150,7 +150,7 @@ function selected(session: Session, products: ReadonlyMap<string, FileDigest>): 
     records[0]?.clock.changedFrom ?? 0,
   )
   for (const path of filesMatching(options.materials.include, root.real))
-    if (!all.has(path)) all.set(path, { since, seen: 0, module: false })
+    if (!all.has(path)) all.set(path, { since, folder: parentOf(path), seen: 0, module: false })
   const isExcluded = selector(options.materials.exclude, root.real)
   const dropped = options.dependencies === 'files' ? () => false : isDependency
   for (const path of all.keys()) if (isExcluded(path) || dropped(path)) all.delete(path)
@@ -170,15 +170,22 @@ function hash(path: string, { name, noFollow = false }: HashedFile, sha512: bool
 
 /** Renaming a folder away and back leaves its files' ctime alone but not its own, while making or removing files in it moves its mtime as well. */
 function checkFolders(root: Root, materials: ReadonlyMap<string, Material>): void {
-  const folders = new Map<string, number>()
-  for (const [path, { since, used, audited }] of materials) {
+  const own = new Map<string, number>()
+  const note = (folder: string, since: number): void => {
+    const known = own.get(folder)
+    if (known === undefined || since < known) own.set(folder, since)
+  }
+  for (const { folder, since, used, audited } of materials.values()) {
     if (audited === true) continue
-    for (const file of used === undefined ? [path] : [path, used]) {
-      for (let folder = parentOf(file); !isAbove(folder, root); folder = parentOf(folder)) {
-        const known = folders.get(folder)
-        if (known !== undefined && known <= since) break
-        folders.set(folder, since)
-      }
+    note(folder, since)
+    if (used !== undefined) note(parentOf(used), since)
+  }
+  const folders = new Map<string, number>()
+  for (const [start, since] of own) {
+    for (let folder = start; !isAbove(folder, root); folder = parentOf(folder)) {
+      const known = folders.get(folder)
+      if (known !== undefined && known <= since) break
+      folders.set(folder, since)
     }
   }
   for (const [folder, since] of folders) {
@@ -263,7 +270,7 @@ function time(ms: number): string {
   return new Date(ms).toISOString()
 }
 
-/** By name, as a link holds them: made once in that order, a large record need not be made again. */
+/** By name, as a link holds them. */
 function inOrder(artifacts: ReadonlyMap<string, DigestMap>): Artifacts {
   const ordered = record<DigestMap>()
   for (const name of [...artifacts.keys()].sort()) ordered[name] = artifacts.get(name) ?? {}

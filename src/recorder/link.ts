@@ -16,7 +16,7 @@ import {
   type SignOptions,
   type Statement,
 } from 'intoto'
-import { linkDirectory, sha256Map, type FileDigest } from 'intoto/node'
+import { createHashedLink, linkDirectory, sha256Map, type FileDigest } from 'intoto/node'
 import { byproductsOf, environmentOf } from './byproduct.ts'
 import { commandOf } from './command.ts'
 import { unlink } from './earlier.ts'
@@ -29,23 +29,21 @@ import { putStatement, statementFor, statementPath } from './statement.ts'
 /** A link that is not signed yet, with what it stands for. */
 export interface Draft {
   readonly link: Link
+  /** How many artifacts each side has; asking the link makes the maps of all. */
+  readonly counts: { readonly materials: number; readonly products: number }
   readonly folder: string
   readonly products: ReadonlyMap<string, FileDigest>
 }
 
 /**
  * Looks at everything on disk and makes the link.
- * @param previous a link of the same session: its materials were checked when the build ended and hold
  * @throws InTotoError whatever keeps the link from being complete and true
  */
-export function draftLink(session: Session, previous?: Link): Draft {
+export function draftLink(session: Session): Draft {
   const { root, options } = session
-  const { products, warnings } = producedFiles(session)
-  for (const { message } of warnings) sayOnce(message, (line) => session.log.warn(line))
-  const artifacts = Object.create(null) as Link['products']
-  for (const [path, { sha256 }] of products) artifacts[nameOf(root, path)] = sha256Map(sha256)
+  const products = producedIn(session)
   const folder = linkFolder(session)
-  if (previous !== undefined) return { link: createLink({ ...previous, products: artifacts }), folder, products }
+  const produced = new Map([...products].map(([path, { sha256 }]) => [nameOf(root, path), sha256]))
   const consumed = consumedFiles(session, products)
   const [lost] = consumed.overwritten
   if (lost !== undefined)
@@ -53,15 +51,34 @@ export function draftLink(session: Session, previous?: Link): Draft {
       `plugins looked at ${consumed.overwritten.length} files of an earlier build (${lost}): let them ignore the output folder`,
       (line) => session.log.warn(line),
     )
-  const link = createLink({
+  const init = {
     name: options.step,
-    materials: consumed.materials,
-    products: artifacts,
     command: options.command ?? commandOf(root),
     byproducts: byproductsOf(session, consumed, products),
     environment: environmentOf(options.env, process.env),
-  })
-  return { link, folder, products }
+  }
+  const link = createHashedLink(init, consumed.materials, produced)
+  return { link, counts: { materials: consumed.materials.size, products: produced.size }, folder, products }
+}
+
+/**
+ * What the output folders hold now, and the link that says so.
+ * @param previous a link of the same session: its materials were checked when the build ended and hold
+ */
+export function productsNow(session: Session, previous: Link): Pick<Draft, 'products'> & { readonly relink: () => Link } {
+  const products = producedIn(session)
+  const relink = (): Link => {
+    const artifacts = Object.create(null) as Link['products']
+    for (const [path, { sha256 }] of products) artifacts[nameOf(session.root, path)] = sha256Map(sha256)
+    return createLink({ ...previous, products: artifacts })
+  }
+  return { products, relink }
+}
+
+function producedIn(session: Session): ReadonlyMap<string, FileDigest> {
+  const { products, warnings } = producedFiles(session)
+  for (const { message } of warnings) sayOnce(message, (line) => session.log.warn(line))
+  return products
 }
 
 /** A signed link, and with the option `statement` what stands beside it. */
@@ -96,7 +113,7 @@ export async function signLater(session: Session, link: Link): Promise<Evidence>
  * Writes a signed link, after the Statement that stands beside it, and remembers it.
  * @throws InTotoError E_IO
  */
-export function putLink(session: Session, draft: Draft, { link, statement }: Evidence): void {
+export function putLink(session: Session, draft: Omit<Draft, 'counts'>, { link, statement }: Evidence): void {
   const keyid = keyidFor(signerOf(session).key, session.options.keyidStyle)
   const path = join(draft.folder, linkFileName(session.options.step, keyid))
   if (session.written !== undefined && session.written.path !== path) withdrawLink(session)

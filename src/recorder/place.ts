@@ -61,7 +61,8 @@ export function packageOf(folder: string): Record<string, unknown> | undefined {
  */
 export function nameOf(root: Root, path: string): string {
   const isBelow = path.startsWith(root.real + sep)
-  const way = isBelow ? path.slice(root.real.length + 1) : relative(root.real, path)
+  if (isBelow) return artifactName(path.slice(root.real.length + 1), sep)
+  const way = relative(root.real, path)
   if (!isAbsolute(way)) return artifactName(way, sep)
   const fix = 'move it below the package, or exclude it by the option materials.exclude'
   throw new InTotoError({ code: 'E_CONFIG', message: `${path} lies on another drive than the package`, file: path, fix })
@@ -97,6 +98,8 @@ export function isFolder(path: string): boolean {
 export interface RealFile {
   readonly path: string
   readonly real: string
+  /** The folder of the real path: one and the same text for all files of a folder, which is quick to look up. */
+  readonly folder: string
   /** When it had last changed when it was looked at, in milliseconds; absent when only its folder was. */
   readonly ctimeMs?: number
 }
@@ -128,15 +131,15 @@ export class RealPaths {
     // Mostly the same text, which then is made and kept once.
     const real = folder.real === parent ? path : below(folder.real, name)
     if (folder.files === undefined && ++folder.asked > several) folder.files = regularFiles(folder.real)
-    if (folder.files?.has(name) === true) return { path, real }
+    if (folder.files?.has(name) === true) return { path, real, folder: folder.real }
     const stats = look(path)
     if (stats === undefined) return undefined
     if (stats.isSymbolicLink()) {
       const target = realpath(path)
       const there = target === undefined ? undefined : look(target)
-      return target !== undefined && there?.isFile() ? { path, real: target, ctimeMs: there.ctimeMs } : undefined
+      return target !== undefined && there?.isFile() ? { path, real: target, folder: parentOf(target), ctimeMs: there.ctimeMs } : undefined
     }
-    return stats.isFile() ? { path, real, ctimeMs: stats.ctimeMs } : undefined
+    return stats.isFile() ? { path, real, folder: folder.real, ctimeMs: stats.ctimeMs } : undefined
   }
 
   #folder(path: string): Folder | undefined {

@@ -16,7 +16,7 @@ import { isFramed } from './frame.ts'
 import { bytesDigest, textDigest } from './guard.ts'
 import { sourceOf } from './id.ts'
 import type { Log } from './log.ts'
-import { isWithin, RealPaths, usedPath, type RealFile } from './place.ts'
+import { isWithin, parentOf, RealPaths, usedPath, type RealFile } from './place.ts'
 import { composedStyles, referredAssets, type Resolve } from './reference.ts'
 import { reportOf, seenIn, type Given, type Report } from './report.ts'
 import type { Frame, Material, RunRecord, Session } from './session.ts'
@@ -243,8 +243,7 @@ export class RecordingRun implements Run {
     const searched = found.filter((file) => this.#host.searched?.test(file))
     this.files(referredAssets(searched, this.#host.alias))
     this.files(tsconfigFiles(found, this.#host.configured))
-    this.files(packageFiles(found))
-    this.files(packageFiles([join(session.root.real, 'x')]))
+    this.files(packageFiles(new Set([session.root.real, ...[...record.materials.values()].map(({ folder }) => folder)])))
     if (session.options.dependencies !== 'none') this.files(lockfileOf(session.root.real))
     this.#heard(loadedFiles(session.root))
     if (session.options.audit) this.#audited()
@@ -289,6 +288,7 @@ export class RecordingRun implements Run {
     const known = this.#record.materials.get(key)
     if (known !== undefined && known.since <= since && (known.module || !module)) return
     const material: Material = {
+      folder: key === file.real ? file.folder : parentOf(key),
       since: known === undefined || since < known.since ? since : known.since,
       seen: known?.seen ?? file.ctimeMs ?? seenIn(report, file.real),
       module: module || known?.module === true,

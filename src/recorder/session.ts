@@ -14,6 +14,8 @@ import type { Root } from './place.ts'
 
 /** When a material was first reported, and by which path if not by its real one. */
 export interface Material {
+  /** Absolute path of its folder. */
+  readonly folder: string
   /** A change at or after this moment of the disk's clock was made while the file was in use. */
   readonly since: number
   /** Its ctime when it was first reported, in milliseconds; 0 where this build has written nothing. */

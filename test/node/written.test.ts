@@ -13,7 +13,7 @@ import {
   type Link,
   type Signer,
 } from 'intoto'
-import { recordArtifactsSync, runStep, type StepRun } from 'intoto/node'
+import { createHashedLink, recordArtifactsSync, runStep, sha256Map, type StepRun } from 'intoto/node'
 import { folder } from './place.ts'
 
 let signer: Signer
@@ -95,5 +95,31 @@ describe.skipIf(process.platform === 'win32')('the link of a step', () => {
       for (const link of [run.link, plain]) change(link)
       expect(await bytes(run.link, 'dsse')).toEqual(await bytes(plain, 'dsse'))
     }
+  })
+})
+
+describe('createHashedLink', () => {
+  const digest = (i: number): string => i.toString(16).padStart(64, '0')
+  const hashed = (list: readonly string[]): Map<string, string> => new Map(list.map((name, i) => [name, digest(i)]))
+  const maps = (side: ReadonlyMap<string, string>): Artifacts =>
+    Object.assign(emptyRecord(), Object.fromEntries([...side].map(([name, sha256]) => [name, sha256Map(sha256)])))
+  const half = '\ud800'
+
+  it.each([
+    ['names of every kind, in any order', hashed(names), hashed(names.toReversed())],
+    ['nothing', hashed([]), hashed([])],
+  ])('is the link that is made of maps, to the byte: %s', async (_, materials, products) => {
+    for (const format of ['dsse', 'metablock'] as const) {
+      const own = await sign(createHashedLink({ name: 'x' }, materials, products), [signer], { format })
+      const other = await sign(createLink({ name: 'x', materials: maps(materials), products: maps(products) }), [signer], { format })
+      expect(Buffer.from(own.bytes).equals(Buffer.from(other.bytes))).toBe(true)
+      expect(own.payload).toEqual(other.payload)
+    }
+  })
+
+  it('keeps a name that no file can hold for whoever signs it to refuse', async () => {
+    const link = createHashedLink({ name: 'x' }, hashed([half]), hashed([]))
+    expect(Object.keys(link.materials)).toEqual([half])
+    await expect(sign(link, [signer])).rejects.toMatchObject({ code: 'E_FORMAT' })
   })
 })

@@ -150,7 +150,7 @@ describe('packageFiles, lockfileOf, toolFiles and importedFiles', () => {
   })
 
   it('are the nearest package.json of each file', () => {
-    expect(names(packageFiles([at('app/src/a.js'), at('node_modules/dep/lib/x.js'), at('other/y.js')]))).toEqual([
+    expect(names(packageFiles([at('app/src'), at('node_modules/dep/lib'), at('other')]))).toEqual([
       'app/package.json',
       'node_modules/dep/lib/package.json',
       'package.json',

@@ -17,6 +17,11 @@ import type { PrivateKey } from './crypto.ts'
 import { refuseSlow } from './pbes2.ts'
 import type { Algorithm, Hash } from './scheme.ts'
 
+/** See `Crypto.base64`: several times as fast as any script, and nothing that V8 must compile. */
+export function base64(bytes: Uint8Array): Uint8Array {
+  return Buffer.from(asBuffer(bytes).toString('base64'), 'latin1')
+}
+
 /** SHA-256, 32 bytes. */
 export function sha256(data: Uint8Array): Uint8Array {
   return plain(createHash('sha256').update(data).digest())

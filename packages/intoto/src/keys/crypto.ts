@@ -16,6 +16,8 @@ export interface PrivateKey {
 
 /** What both modules export. A SubjectPublicKeyInfo handed in is one that `readSpki` wrote, for the algorithm named beside it. */
 export interface Crypto {
+  /** Standard base64 with padding, as ASCII. */
+  base64(bytes: Uint8Array): Uint8Array
   sha256(data: Uint8Array): Uint8Array
   /** Is this public key a real one, its point on its curve? @throws E_UNSUPPORTED where the platform lacks the algorithm */
   isUsable(algorithm: Algorithm, spki: Uint8Array): Promise<boolean>

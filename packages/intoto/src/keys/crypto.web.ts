@@ -4,7 +4,7 @@
  */
 import { getPublicKey, hashes, Point, sign as signEd25519, verify as verifyEd25519 } from '@noble/ed25519'
 import { sha256 as hash256, sha512 as hash512 } from '@noble/hashes/sha2.js'
-import { concat, equalBytes } from '../encoding/bytes.ts'
+import { concat, encodeBase64, equalBytes } from '../encoding/bytes.ts'
 import { derTag, readElement, readSequence } from '../encoding/der.ts'
 import type { InTotoError } from '../errors.ts'
 import type { PrivateKey } from './crypto.ts'
@@ -16,6 +16,11 @@ import { rethrowUnsupported, subtleCrypto, unsupported } from './subtle.ts'
 
 // noble carries no hash of its own; this is how it takes one.
 hashes.sha512 = hash512
+
+/** See `Crypto.base64`. */
+export function base64(bytes: Uint8Array): Uint8Array {
+  return encodeBase64(bytes)
+}
 
 /** SHA-256, 32 bytes. */
 export function sha256(data: Uint8Array): Uint8Array {

@@ -2,8 +2,9 @@
  * DSSE envelopes (Dead Simple Signing Envelope, protocol 1.0): the bytes that are signed, and the file around them. Called by metadata.ts.
  * Never re-serialises a payload: what is verified is what was decoded, and what is parsed is what was verified.
  */
-import { concat, encodeBase64, fromBase64, toBase64, utf8 } from '../encoding/bytes.ts'
+import { concat, fromBase64, toBase64, utf8 } from '../encoding/bytes.ts'
 import { emptyRecord, stringifyJson, type JsonObject, type Limits } from '../encoding/json.ts'
+import { largeBase64 } from '../keys/base64.ts'
 import { malformed, readSignatures, type Signature } from './signature.ts'
 
 /** The payload type of layouts, links and Statements. */
@@ -55,5 +56,5 @@ export function envelopeSignature(keyid: string, sig: Uint8Array): Signature {
 /** The file around a payload: JSON on one line. */
 export function writeEnvelope(body: Uint8Array, payloadType: string, signatures: readonly Signature[]): Uint8Array {
   const rest = stringifyJson({ payloadType, signatures: signatures.map(({ raw }) => raw) })
-  return concat(utf8('{"payload":"'), encodeBase64(body), utf8(`",${rest.slice(1)}`))
+  return concat(utf8('{"payload":"'), largeBase64(body), utf8(`",${rest.slice(1)}`))
 }

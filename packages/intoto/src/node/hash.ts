@@ -40,6 +40,9 @@ const attempts = 3
 /** Whether the last file was changed just now: then the next one is looked at before it is read, too, since one look would not do. */
 let isFresh = false
 
+const usual: readonly Algorithm[] = ['sha256']
+const both: readonly Algorithm[] = ['sha256', 'sha512']
+
 /** How a file is read. */
 export interface HashOptions {
   /** Refuse a symbolic link at the path itself; links in front of the last part are followed. Windows follows it all the same. */
@@ -53,16 +56,10 @@ export interface HashOptions {
  * @throws InTotoError E_IO: absent, unreadable, not a regular file; E_CHANGED_DURING_BUILD: it changed at each of three readings
  */
 export function hashFile(path: string, o: { sha512?: boolean; noFollow?: boolean } = {}): FileDigest {
-  const { digests, stats } = readDigests(path, o.sha512 ? ['sha256', 'sha512'] : ['sha256'], o)
-  return {
-    sha256: digests.sha256 ?? '',
-    ...(digests.sha512 === undefined ? {} : { sha512: digests.sha512 }),
-    size: stats.size,
-    ctimeMs: stats.ctimeMs,
-    mtimeMs: stats.mtimeMs,
-    ino: stats.ino,
-    dev: stats.dev,
-  }
+  const { digests, stats } = readDigests(path, o.sha512 ? both : usual, o)
+  const { size, ctimeMs, mtimeMs, ino, dev } = stats
+  const { sha256 = '', sha512 } = digests
+  return sha512 === undefined ? { sha256, size, ctimeMs, mtimeMs, ino, dev } : { sha256, sha512, size, ctimeMs, mtimeMs, ino, dev }
 }
 
 /** The digests of a regular file by any algorithms; errors as hashFile. */
@@ -133,7 +130,9 @@ function readSettled(descriptor: number, algorithms: readonly Algorithm[], settl
   const stats = fstatSync(descriptor)
   if (stats.size !== length || !stats.isFile() || isSince(stats, settled)) return undefined
   const piece = buffer.subarray(0, length)
-  return { digests: collect(algorithms, (algorithm) => hashBytes(algorithm, piece)), stats }
+  const digests: Partial<Record<Algorithm, string>> = {}
+  for (const algorithm of algorithms) digests[algorithm] = hashBytes(algorithm, piece)
+  return { digests, stats }
 }
 
 function isSince(stats: Stats, moment: number): boolean {

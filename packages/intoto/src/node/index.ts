@@ -8,6 +8,7 @@ export { inspectIn, type InspectedProduct, type Inspections, type InspectOptions
 export { findSigner, loadKey, loadSigner, loadSignerSync, userKeyFile, type FoundSigner, type KeySearch, type LoadOptions } from './keys.ts'
 export { matchProducts, type ProductMatch } from './products.ts'
 export { readMetadataFile, type ReadOptions } from './read.ts'
+export { createHashedLink, type Hashed } from './side.ts'
 export { runStep, type RunOptions, type StepRun } from './run.ts'
 export { gitState, recordSource, type GitState, type SourceOptions } from './source.ts'
 export { linkDirectory, type LinkDirectory, type LinkDirectoryOptions } from './store.ts'

@@ -3,8 +3,11 @@
  * neither sorts nor hashes.
  */
 import { emptyRecord } from '../encoding/json.ts'
+import { defaultLimits } from '../encoding/limits.ts'
+import { sortNames } from '../encoding/order.ts'
 import { sha256Map, type Artifacts, type DigestMap } from '../model/artifact.ts'
-import type { WrittenSide } from '../model/written.ts'
+import { createLink, type Link, type LinkInit } from '../model/link.ts'
+import { writtenLink, type WrittenSide } from '../model/written.ts'
 
 /** What must be spelled in JSON, and what is no half of a pair for certain. */
 const odd = /["\\\0-\x1f\ud800-\udfff]/
@@ -43,4 +46,31 @@ export function artifactsOf(names: Iterable<string>, digest: (i: number) => Dige
   let i = 0
   for (const name of names) artifacts[name] = digest(i++)
   return artifacts
+}
+
+/** SHA-256 of artifacts in lower-case hex, by name. */
+export type Hashed = ReadonlyMap<string, string>
+
+/**
+ * `createLink` for what was just hashed: a large link is written without a map for each artifact; the maps are made for whoever asks for them.
+ * @throws as `createLink`
+ */
+export function createHashedLink(init: LinkInit, materials: Hashed, products: Hashed): Link {
+  const [left, right] = [sideOf(materials), sideOf(products)]
+  if (left !== undefined && right !== undefined) return writtenLink(init, { materials: left, products: right })
+  return createLink({ ...init, materials: mapsOf(materials), products: mapsOf(products) })
+}
+
+function mapsOf(side: Hashed): Artifacts {
+  const digests = [...side.values()]
+  return artifactsOf(side.keys(), (i) => sha256Map(digests[i] ?? ''))
+}
+
+function sideOf(side: Hashed): WrittenSide | undefined {
+  if (side.size > defaultLimits.artifacts) return undefined
+  const names = sortNames([...side.keys()])
+  return writeSide(
+    names,
+    names.map((name) => side.get(name) ?? ''),
+  )
 }
