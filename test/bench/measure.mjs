@@ -78,11 +78,22 @@ export function race(contenders, { least = 3, most = 9, seconds = 15 } = {}) {
   }
   return contenders.map(({ name }, i) => {
     const of = (figure) => spread(samples[i].map((sample) => sample[figure]))
-    return { name, wall: of('wall'), cpu: of('cpu'), said: samples[i].map(({ said }) => said), rounds: samples[i].length }
+    return {
+      name,
+      wall: of('wall'),
+      cpu: of('cpu'),
+      said: samples[i].map(({ said }) => said),
+      samples: samples[i],
+      rounds: samples[i].length,
+    }
   })
 }
 
 function spread(values) {
-  const sorted = values.toSorted((a, b) => a - b)
-  return { min: sorted[0], median: sorted[sorted.length >> 1] }
+  return { min: Math.min(...values), median: median(values) }
+}
+
+/** The value in the middle. */
+export function median(values) {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]
 }
