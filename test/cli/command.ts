@@ -25,14 +25,14 @@ export interface CallOptions {
   env?: NodeJS.ProcessEnv
 }
 
-/** No keys, no colours, no CI of the machine that runs the tests. */
+/** No keys, no colours, no CI of the machine that runs the tests, and nothing kept in the home of who runs them. */
 export function bareEnvironment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {}
   for (const name of Object.keys(process.env)) {
     const foreign = /^(INTOTO_|npm_|NPM_|GITHUB_|FORCE_COLOR|NO_COLOR|CI$|NODE_|VITEST)/.test(name)
     if (!foreign) env[name] = process.env[name]
   }
-  return { ...env, ...more }
+  return { ...env, NODE_DISABLE_COMPILE_CACHE: '1', ...more }
 }
 
 /** Runs `intoto` to its end. */

@@ -37,7 +37,12 @@ class Installed {
   /** What it says of a key that is not there: a text of the large file. */
   say(more: NodeJS.ProcessEnv = {}): string {
     const args = [join(this.root, 'cli/bin/intoto.js'), 'verify', '-l', 'none', '-k', 'none']
-    const env = bareEnvironment({ HOME: join(this.root, 'home'), XDG_CACHE_HOME: undefined, ...more })
+    const env = bareEnvironment({
+      HOME: join(this.root, 'home'),
+      XDG_CACHE_HOME: undefined,
+      NODE_DISABLE_COMPILE_CACHE: undefined,
+      ...more,
+    })
     return spawnSync(process.execPath, args, { cwd: this.root, env, encoding: 'utf8' }).stderr
   }
 
