@@ -21,10 +21,11 @@ export interface SigningKey {
   readonly needles: readonly Buffer[]
 }
 
-/** Takes INTOTO_KEY out of the environment; `findSigner` keeps it for when a build begins. */
+/** Takes key and password out of the environment, before any other plugin runs; `findSigner` keeps the key for when a build begins. */
 export function takeKey(): void {
   remember('INTOTO_KEY', process.env['INTOTO_KEY'])
   remember('INTOTO_PASSWORD', process.env['INTOTO_PASSWORD'])
+  delete process.env['INTOTO_PASSWORD']
   findSigner({ env: process.env, ci: true })
 }
 
@@ -45,7 +46,11 @@ export function signingKey(
   if (known !== undefined) return known
   const name = found.ref.startsWith('env:') ? found.ref.slice('env:'.length) : undefined
   if (name !== undefined) remember(name, process.env[name])
-  const signer = loadSignerSync(found.ref, { warn: (p: Problem) => o.log.warn(problemText(p)) })
+  const password = secrets.get('INTOTO_PASSWORD')
+  const signer = loadSignerSync(found.ref, {
+    warn: (p: Problem) => o.log.warn(problemText(p)),
+    ...(password === undefined ? {} : { password }),
+  })
   const file = name === undefined ? pathOf(found.ref) : undefined
   const key = { signer, needles: needlesOf(file === undefined ? secrets.get(name ?? '') : textOf(file)), ...(file && { file }) }
   o.known.set(found.ref, key)

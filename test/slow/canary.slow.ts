@@ -13,8 +13,6 @@ import { keyPem, librarySource, others, Project, smallProject, type Bundler, typ
 
 vi.setConfig({ maxConcurrency: 2 })
 
-const share = process.env['CI_SHARE'] !== undefined
-
 const password = 'correct horse battery staple'
 const privateKey: KeyObject = createPrivateKey(keyPem)
 const encrypted = String(privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: password }))
@@ -81,7 +79,7 @@ function build(bundler: Any, project: Project, env: Record<string, string | unde
 }
 
 describe.each(['vite', 'rollup', ...others] as const)('%s', { concurrent: true }, (bundler) => {
-  it.each(share ? ways.slice(0, 1) : ways)('keeps a key to itself: %s', async (_, env) => {
+  it.each(ways)('keeps a key to itself: %s', async (_, env) => {
     const project = newProject(bundler)
     const ended = await build(bundler, project, env)
     expect(ended.code, ended.text).toBe(0)
