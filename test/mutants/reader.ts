@@ -3,7 +3,6 @@
  * second reading finds; what it refuses, it refuses in due form.
  */
 import { createPrivateKey, createPublicKey } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import {
@@ -25,6 +24,7 @@ import type { TestKey } from '../interop/keys.ts'
 import { artifactNames, patternFor, strayPattern } from '../interop/names.ts'
 import type { Random } from '../interop/random.ts'
 import { pax, tar } from '../npm/archive.ts'
+import { lockfileText } from '../npm/fixture.ts'
 import { mutateBytes } from './bytes.ts'
 import { answer, type Kind, type Outcome } from './kind.ts'
 import { matches, publicKey as plainKey } from './oracle.ts'
@@ -134,7 +134,7 @@ const lockfiles = [
   'yarn-v1/yarn.lock',
   'berry/yarn.lock',
   'bun/bun.lock',
-].map((path) => ({ name: path, text: readFileSync(new URL(`../npm/fixtures/lockfile/${path}`, import.meta.url), 'utf8') }))
+].map((path) => ({ name: path, text: lockfileText(path) }))
 
 async function lockfile(random: Random): Promise<Outcome> {
   const { name, text } = random.pick(lockfiles)

@@ -2,7 +2,6 @@
  * The readers as the fuzzer sees them: bytes in, an answer or a refusal in due form out. What two readers must agree about is compared. Called by the
  * slow test.
  */
-import { readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import {
@@ -26,6 +25,7 @@ import { decodePlain } from '../../packages/intoto/src/metadata/metadata.ts'
 import type { TestKey } from '../interop/keys.ts'
 import { chainCases } from '../intoto/chains.ts'
 import { pax, tar } from '../npm/archive.ts'
+import { lockfileText } from '../npm/fixture.ts'
 import type { Target } from './fuzz.ts'
 import { answer } from './kind.ts'
 import { matches } from './oracle.ts'
@@ -105,7 +105,7 @@ export function targets(keys: readonly TestKey[]): Target[] {
     },
     ...lockfiles.map((path) => ({
       name: path,
-      seeds: [readFileSync(new URL(`../npm/fixtures/lockfile/${path}`, import.meta.url))],
+      seeds: [utf8(lockfileText(path))],
       run: (bytes: Uint8Array) => answer(() => readLockfile({ name: path, text: text(bytes) })),
     })),
     { name: 'lines', seeds: [utf8(lines.map(text).join('\n')), ...lines], run: (bytes) => answer(() => readLines(bytes)) },

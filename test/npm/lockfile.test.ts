@@ -1,18 +1,20 @@
 /**
- * Lockfiles of every client: what each reader takes from files that the clients wrote (fixtures, addresses changed to `.example`), the traps of
+ * Lockfiles of every client: what each reader takes from files that the clients wrote (fixtures; `{registry}` in them is put back), the traps of
  * each format, and refusals. What real clients write on this machine is in lockfile-clients.test.ts.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { PackageURL } from 'packageurl-js'
 import { afterAll, describe, expect, it } from 'vitest'
 import { InTotoError } from 'intoto'
 import { findLockfile, packagePurl, readLockfile, type LockedPackage } from 'intoto-npm'
+import { lockfileText } from './fixture.ts'
 
-const fixture = (path: string): string => fileURLToPath(new URL(`fixtures/lockfile/${path}`, import.meta.url))
+const written = mkdtempSync(join(tmpdir(), 'intoto-lockfiles-'))
+afterAll(() => rmSync(written, { recursive: true, force: true }))
+const fixture = (path: string): string => join(written, path)
 const hex = (sri: string): string => Buffer.from(sri.replace('sha512-', ''), 'base64').toString('hex')
 const scoped = 'sha512-O9UI2LrKm6i9tvjU5Pln2zC5pmjqUUp5YpIWJVpBgbkdSqgVPymopi+8yzEefp7RQcMxyh7VEAmg+OpJ5n7Fjg=='
 const packed = 'sha512-2F6S5Gc6Sadty6OMl2ZXMTu31g/d4d0/om0NMXrN23DoVHg8HzcRDMyf30nTHToZxjH+RGVei4mwWhkbFvlg/A=='
@@ -45,6 +47,11 @@ const formats = [
   { file: 'berry/yarn.lock', format: 'berry', version: '10', tarball: false },
   { file: 'bun/bun.lock', format: 'bun', version: '2', tarball: true },
 ] as const
+
+for (const { file } of formats) {
+  mkdirSync(dirname(fixture(file)), { recursive: true })
+  writeFileSync(fixture(file), lockfileText(file))
+}
 
 describe.each(formats)('readLockfile of $file', (expected) => {
   const lockfile = readLockfile(fixture(expected.file))
