@@ -9,6 +9,7 @@ import { readClock } from './clock.ts'
 import { removeEarlier } from './earlier.ts'
 import { listenToExit } from './exit.ts'
 import { asProblem, bundlerError } from './failure.ts'
+import { framedFolders } from './frame.ts'
 import { readGit } from './git.ts'
 import { isStill } from './guard.ts'
 import { signingKey, type SigningKey } from './key.ts'
@@ -81,7 +82,7 @@ function enter(session: Session, { notes }: RunRecord, frame: Frame): void {
   notes.set('framework', { name: frame.name, version: frame.version })
   if (session.frame !== frame) session.frameEnded = false
   session.frame = frame
-  for (const folder of frame.folders()) removeEarlier(session, usedPath(session.root, resolve(session.root.real, folder)))
+  for (const folder of framedFolders({ root: session.root, frame })) removeEarlier(session, folder)
 }
 
 /** esbuild tells a watch by its second build only: the first one was recorded, and must not be signed again when the process exits. */

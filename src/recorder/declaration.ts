@@ -4,7 +4,7 @@
  */
 import { importedFiles } from './baseline.ts'
 import { ctimeOf, isDependency, isWithin, RealPaths } from './place.ts'
-import type { Material, Session } from './session.ts'
+import { walkedFolders, type Material, type Session } from './session.ts'
 import { programFiles } from './tsconfig.ts'
 
 /** Whether there are declarations among these files. */
@@ -18,7 +18,7 @@ export function declarationSources({ records }: Pick<Session, 'records'>, produc
   const found = new Map<string, Material>()
   const [first] = records
   if (first === undefined || !hasDeclarations(products.keys())) return found
-  const outputs = records.flatMap((run) => [...run.outputs].flatMap(([folder, { walked }]) => (walked ? [folder] : [])))
+  const outputs = walkedFolders(records)
   const typed = records.flatMap(({ materials }) => [...materials.keys()]).filter((path) => /\.[cm]?tsx?$/.test(path) && !isDependency(path))
   const program = programFiles(typed)
   const paths = new RealPaths()

@@ -7,8 +7,8 @@ import { join, resolve } from 'node:path'
 import { walkFiles } from 'intoto/node'
 import { heardFiles } from './audit.ts'
 import { isCommandOf } from './command.ts'
-import { ctimeOf, isFolder, isWithin, RealPaths, usedPath } from './place.ts'
-import type { Material, Output, Session } from './session.ts'
+import { ctimeOf, isFolder, isWithin, RealPaths, usedPath, type Root } from './place.ts'
+import type { Frame, Material, Output, Session } from './session.ts'
 
 /** Runs whose outputs are all written although nobody closed their bundle. */
 export function closeWritten(session: Session): void {
@@ -24,9 +24,14 @@ export function isFramed({ frame, frameEnded }: Session): boolean {
   return frame !== undefined && frameEnded !== true
 }
 
+/** Absolute paths of the framework's own folders of the finished product. */
+export function framedFolders({ root, frame }: { readonly root: Root; readonly frame?: Frame | undefined }): string[] {
+  return (frame?.folders() ?? []).map((folder) => usedPath(root, resolve(root.real, folder)))
+}
+
 /** The folders of the finished product; undefined where no framework says, or where it only wrote to those of its bundlers. */
 export function framedOutputs({ root, frame, records }: Pick<Session, 'root' | 'frame' | 'records'>): Map<string, Output> | undefined {
-  const folders = (frame?.folders() ?? []).map((folder) => usedPath(root, resolve(root.real, folder)))
+  const folders = framedFolders({ root, frame })
   if (folders.length === 0) return undefined
   const emitted = records.flatMap(({ outputs }) => [...outputs.values()].flatMap((output) => [...output.emitted]))
   return new Map(

@@ -11,7 +11,7 @@ import { framedMaterials, intermediates, madeFrom } from './frame.ts'
 import { trackedBy } from './git.ts'
 import { isDependency, isWithin, nameOf, parentOf, type Root } from './place.ts'
 import { filesMatching, selector } from './select.ts'
-import type { Material, RunRecord, Session } from './session.ts'
+import { walkedFolders, type Material, type RunRecord, type Session } from './session.ts'
 
 /** What went in. */
 export interface Consumed {
@@ -47,7 +47,7 @@ export function consumedFiles(session: Session, products: ReadonlyMap<string, Fi
   const isTracked = options.tracked ? trackedBy(root.real) : () => true
   const writtenFrom = earliest(session.records)
   const generatedFrom = madeFrom(session, writtenFrom)
-  const walked = session.records.flatMap(({ outputs }) => [...outputs].flatMap(([folder, output]) => (output.walked ? [folder] : [])))
+  const walked = walkedFolders(session.records)
   const reads = session.records.map(({ consumed }) => consumed).filter((consumed) => consumed.size > 0)
   const materials = selected(session, products)
   checkFolders(root, materials)

@@ -2,8 +2,9 @@
  * What goes for all files of one report of a bundler: how they are looked at, and from when on a change counts. Made by a run for each report, so that
  * nothing that was known of the disk is older than that.
  */
-import { resolve, sep } from 'node:path'
-import { ctimeOf, RealPaths, usedPath } from './place.ts'
+import { sep } from 'node:path'
+import { framedFolders } from './frame.ts'
+import { ctimeOf, RealPaths } from './place.ts'
 import type { Session } from './session.ts'
 
 /** What is said of some files. */
@@ -27,8 +28,7 @@ export interface Given {
 
 /** A report that begins now. */
 export function reportOf({ targets, frame, root }: Session, given: Given & Pick<Report, 'since'>): Report {
-  const framed = (frame?.folders() ?? []).map((folder) => usedPath(root, resolve(root.real, folder)))
-  const delivered = [...targets, ...framed].map((folder) => (folder.endsWith(sep) ? folder : folder + sep))
+  const delivered = [...targets, ...framedFolders({ root, frame })].map((folder) => (folder.endsWith(sep) ? folder : folder + sep))
   return { audited: false, ...given, paths: new RealPaths(), delivered }
 }
 

@@ -164,6 +164,11 @@ export function sessionKey(root: Root, step: string): string {
   return `${root.real}\0${step}`
 }
 
+/** Output folders of which everything may be looked at. */
+export function walkedFolders(records: readonly RunRecord[]): string[] {
+  return records.flatMap(({ outputs }) => [...outputs].flatMap(([folder, { walked }]) => (walked ? [folder] : [])))
+}
+
 /** Prints a line once in a process, however many instances have it to say. */
 export function sayOnce(line: string, log: (line: string) => void): void {
   if (registry().said.has(line)) return
