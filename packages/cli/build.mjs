@@ -21,7 +21,7 @@ const options = {
 const { plugins, codeSplitting } = await planned(options)
 const bundle = await rolldown({
   ...options,
-  input: { intoto: at('src/main.ts') },
+  input: { intoto: at('src/entry.ts') },
   plugins,
   preserveEntrySignatures: false,
   onLog(level, log, report) {
@@ -44,14 +44,22 @@ await bundle.close()
 // Chunks first, the entry that names them last. So the command works while it is being built.
 const chunks = output.filter((chunk) => chunk.type === 'chunk')
 const order = ({ name }) => (name === 'intoto' ? 1 : 0)
-for (const { fileName, code } of chunks.toSorted((a, b) => order(a) - order(b))) {
-  place(at(`dist/${fileName}`), inAscii(withFiles(code, chunks)))
+for (const { fileName, name, code } of chunks.toSorted((a, b) => order(a) - order(b))) {
+  const text = withFiles(code, chunks)
+  place(at(`dist/${fileName}`), inAscii(['intoto', 'judge'].includes(name) ? withHelpers(text, name) : text))
 }
 // The verifier page, as it was built.
 const page = (name) => readFileSync(new URL(name, import.meta.resolve('intoto-page/verifier.html')), 'utf8')
 place(at('dist/verifier.html'), page('verifier.html'))
 const names = new Set(chunks.map(({ fileName }) => fileName))
 sweep(at('dist/chunks'), (name) => !names.has(`chunks/${name}`))
+
+/** The bundler's own helpers where they are used, in place of a file that each start would have to find. The entry names them and uses none. */
+function withHelpers(code, name) {
+  const helpers = chunks.find((chunk) => chunk.name === 'rolldown-runtime').code
+  const inPlace = name === 'judge' ? `(exports=>{${helpers};return exports})({})` : 'void 0'
+  return code.replace(/require\("[./]+(?:chunks\/)?rolldown-runtime-[\w-]+\.cjs"\)/, () => inPlace)
+}
 
 /** Node reads ASCII faster, and keeps it in half the memory. Nothing of ours asks for the raw text of a template, where an escape would show. */
 function inAscii(code) {

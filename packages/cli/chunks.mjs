@@ -8,8 +8,14 @@ import { rolldown } from 'rolldown'
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url))
 
-/** Built-in modules that take a tenth of a bare start to load and that few calls use. */
-const lateBuiltins = { 'node:child_process': ['spawn', 'spawnSync'], 'node:worker_threads': ['MessageChannel', 'Worker'] }
+/** Built-in modules that take up to a tenth of a bare start to load and that few calls use. */
+const lateBuiltins = {
+  'node:child_process': ['spawn', 'spawnSync'],
+  'node:os': ['availableParallelism', 'homedir', 'tmpdir'],
+  'node:worker_threads': ['MessageChannel', 'Worker'],
+}
+/** Takes a table from one, which cannot be late. */
+const isPrompt = (importer) => /[\\/]node[\\/]child\.ts$/.test(importer)
 
 /** Modules of the library that a verdict on links alone, or a yes, does without, by the file that they are loaded as. */
 const library = (names) => names.map((name) => at(`../intoto/src/${name}.ts`))
@@ -52,7 +58,7 @@ function late({ isWhole = false } = {}) {
       for (const name of Object.keys(lateModules)) this.emitFile({ type: 'chunk', id: `late:${name}`, name, preserveSignature: 'strict' })
     },
     async resolveId(id, importer) {
-      if (Object.hasOwn(lateBuiltins, id)) return `\0${id}`
+      if (Object.hasOwn(lateBuiltins, id)) return id === 'node:os' && isPrompt(importer) ? null : `\0${id}`
       if (id.startsWith('late:')) return importer === undefined ? `\0${id}` : { id, external: true }
       if (importer === undefined || importer.startsWith('\0late:') || !mayBeLate.test(id)) return null
       const resolved = await this.resolve(id, importer, { skipSelf: true })
@@ -90,7 +96,7 @@ async function behind(entries, options) {
 /** Everything that rolldown must be told for it, given the options that do not concern it. */
 export async function planned(options) {
   const [entry, verdict, step] = await Promise.all(
-    [['src/main.ts'], ['src/verify.ts', 'src/formats/text.ts'], ['src/run.ts']].map((entries) => behind(entries, options)),
+    [['src/entry.ts'], ['src/main.ts', 'src/verify.ts', 'src/formats/text.ts'], ['src/run.ts']].map((entries) => behind(entries, options)),
   )
   const isOwn = (id) => !entry.has(id) && !/[\\/]tarball\.ts$/.test(id)
   const groups = [

@@ -212,7 +212,7 @@ describe.skipIf(process.platform === 'win32')('a world that breaks', () => {
   test('Ctrl-C when a command is through changes nothing about its exit code', async () => {
     writeFileSync(
       join(folder, 'through.mjs'),
-      `import { createRequire } from 'node:module'\nsetTimeout(() => {}, 60_000)\nprocess.argv.splice(1, 2, 'intoto', '--version')\ncreateRequire(import.meta.url)(${JSON.stringify(bin)})\n`,
+      `import { createRequire } from 'node:module'\nsetTimeout(() => {}, 60_000)\nprocess.argv.splice(1, 2, 'intoto', '--help')\ncreateRequire(import.meta.url)(${JSON.stringify(bin)})\n`,
     )
     const child = spawn(process.execPath, [join(folder, 'through.mjs'), 'x'], { env: bareEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
     await once(child.stdout, 'data')

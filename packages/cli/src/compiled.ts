@@ -19,7 +19,6 @@ import {
   writeFileSync,
   type Stats,
 } from 'node:fs'
-import Module from 'node:module'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { Script } from 'node:vm'
 
@@ -31,7 +30,7 @@ interface Loadable {
 type Loader = (module: Loadable, file: string) => void
 
 /** Node's own lists of how files are loaded by their ending, and of what is loaded, by path; not in its types, as they are as old as Node. */
-const { _extensions: loaders, _cache: loaded } = Module as unknown as {
+const { _extensions: loaders, _cache: loaded } = process.getBuiltinModule('node:module') as unknown as {
   _extensions: Record<string, Loader>
   _cache: Readonly<Record<string, Loadable>>
 }
@@ -48,6 +47,10 @@ export function keepCompiled(command: string, isLarge: (name: string) => boolean
   }
 }
 
+/** What Node puts around a CommonJS module. */
+const functionStart = Buffer.from('(function (exports, require, module, __filename, __dirname) {', 'latin1')
+const functionEnd = Buffer.from('\n})', 'latin1')
+
 /** Runs a file by what was kept of it, or keeps something when the process ends; false where neither may be. */
 function load(module: Loadable, file: string, { command, env }: { command: string; env: NodeJS.ProcessEnv }): boolean {
   const place = privatePlace(file, env)
@@ -57,10 +60,10 @@ function load(module: Loadable, file: string, { command, env }: { command: strin
   const mark = markOf(source)
   const path = join(place, `${basename(file)}.${command.replace(' ', '-')}.${process.version}.${process.arch}`)
   const kept = readKept(path, mark)
-  const start = '(function (exports, require, module, __filename, __dirname) {'
-  const script = new Script(`${start}${source.toString('latin1')}\n})`, {
+  // Joined as bytes: joined as text, it would be in memory twice.
+  const script = new Script(Buffer.concat([functionStart, source, functionEnd]).toString('latin1'), {
     filename: file,
-    columnOffset: -start.length,
+    columnOffset: -functionStart.length,
     ...(kept === undefined ? {} : { cachedData: kept.data }),
   })
   const age = kept === undefined || script.cachedDataRejected === true ? 0 : kept.age

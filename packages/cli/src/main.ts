@@ -1,14 +1,14 @@
 /**
- * argv -> one command -> exit code. Holds the list of commands and loads only the one that is called, since starting up is most of what a short
- * command costs. It judges nothing and prints only the overview, the version and what went wrong.
+ * argv -> one command -> exit code. Loaded by entry.ts. Holds the list of commands and loads only the one that is called, since starting up is most of
+ * what a short command costs. It judges nothing and prints only the overview, the version and what went wrong.
  */
 import { parseCall, type CommandFile, type CommandList } from './command.ts'
-import { keepCompiled } from './compiled.ts'
 import { loudnessOf, strangers } from './environment.ts'
 import { exitCodeOf, exitCodes, failureLines, misuse } from './failure.ts'
+import type { CommandName } from './names.ts'
 import { nearest } from './nearest.ts'
 import { complain, createTerminal, escape, write } from './terminal.ts'
-import { specification, version } from './version.ts'
+import { versionLine } from './version.ts'
 
 /** Every command: its line in the overview and how to load it. Names of two words belong to a group. */
 const commands: CommandList = {
@@ -55,7 +55,7 @@ const commands: CommandList = {
     'print a script that completes commands and flags in your shell',
     async () => (await import('./completion/completion.ts')).completionOf(commands),
   ],
-}
+} satisfies Record<CommandName, CommandList[string]>
 
 /** Whether a failure of this command line is to be told with stack traces; read ahead, since the line itself may be what is wrong. */
 function isDebug(words: readonly string[]): boolean {
@@ -115,7 +115,7 @@ function said(text: string): number {
 /** Runs one command line. */
 async function main(words: readonly string[]): Promise<number> {
   const [first] = words
-  if (first === '--version') return said(`intoto ${version} (in-toto specification ${specification})\n`)
+  if (first === '--version') return said(versionLine)
   if (first === '--help' || first === '-h' || first === 'help') return said(overview())
   if (first === undefined) {
     complain(overview().trimEnd())
@@ -125,8 +125,6 @@ async function main(words: readonly string[]): Promise<number> {
   if (group.length > 0 && (words[1] === '--help' || words[1] === '-h')) return said(`${listing(group)}\n`)
   const { name, load, rest } = commandOf(words)
   if (rest[0] === '--version') return main(['--version'])
-  // chunks.mjs puts what a verdict needs into a file of this name.
-  keepCompiled(name, (path) => path.startsWith('judge-'))
   const file = await load()
   const parsed = await parseCall(name, file, rest)
   if ('help' in parsed) return said(parsed.help)

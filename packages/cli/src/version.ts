@@ -8,3 +8,6 @@ export const version: string = PACKAGE_VERSION
 
 /** The in-toto specification that the verdicts follow. */
 export const specification = '1.0'
+
+/** What --version says. */
+export const versionLine: string = `intoto ${version} (in-toto specification ${specification})\n`

@@ -99,7 +99,9 @@ export function parseExpires(text: string): number {
     const date = new Date(0)
     date.setUTCFullYear(year, month - 1, day)
     date.setUTCHours(hour, minute, second)
-    if (`${date.toISOString().slice(0, 19)}Z` === text) return date.getTime()
+    // A day or an hour that does not exist becomes another one. Not compared as text: for that, V8 would load the local time zone.
+    const isSameTime = date.getUTCHours() === hour && date.getUTCMinutes() === minute && date.getUTCSeconds() === second
+    if (isSameTime && date.getUTCMonth() === month - 1 && date.getUTCDate() === day) return date.getTime()
   }
   return refuse(within(root, 'expires'), 'a date of the form YYYY-MM-DDTHH:MM:SSZ that exists', text)
 }
