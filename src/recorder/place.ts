@@ -104,6 +104,13 @@ export interface RealFile {
   readonly ctimeMs?: number
 }
 
+/** A folder and the names of its regular files. */
+export interface Listed {
+  /** Its real path. */
+  readonly folder: string
+  readonly files: ReadonlySet<string>
+}
+
 interface Folder {
   readonly real: string
   /** How often a file of it was asked for. */
@@ -120,7 +127,14 @@ const several = 8
  * place of looking at each file. One for each report of a bundler, since what lies on the disk changes.
  */
 export class RealPaths {
+  /** Folders that were listed, by their real paths, with the names of their regular files; but for those in which each file must be looked at. */
+  readonly listed: Map<string, Listed> = new Map()
   readonly #folders: Map<string, Folder | undefined> = new Map()
+  readonly #isLookedAt: (folder: string) => boolean
+
+  constructor(isLookedAt: (folder: string) => boolean = () => false) {
+    this.#isLookedAt = isLookedAt
+  }
 
   /** A regular file (a link to one is followed); undefined for what is not there or no file. */
   file(path: string): RealFile | undefined {
@@ -130,7 +144,7 @@ export class RealPaths {
     const name = path.slice(parent.endsWith(sep) ? parent.length : parent.length + 1)
     // Mostly the same text, which then is made and kept once.
     const real = folder.real === parent ? path : below(folder.real, name)
-    if (folder.files === undefined && ++folder.asked > several) folder.files = regularFiles(folder.real)
+    if (folder.files === undefined && ++folder.asked > several) this.#list(folder)
     if (folder.files?.has(name) === true) return { path, real, folder: folder.real }
     const stats = look(path)
     if (stats === undefined) return undefined
@@ -140,6 +154,11 @@ export class RealPaths {
       return target !== undefined && there?.isFile() ? { path, real: target, folder: parentOf(target), ctimeMs: there.ctimeMs } : undefined
     }
     return stats.isFile() ? { path, real, folder: folder.real, ctimeMs: stats.ctimeMs } : undefined
+  }
+
+  #list(folder: Folder): void {
+    folder.files = regularFiles(folder.real)
+    if (!this.#isLookedAt(folder.real)) this.listed.set(folder.real, { folder: folder.real, files: folder.files })
   }
 
   #folder(path: string): Folder | undefined {

@@ -29,10 +29,14 @@ export interface Given {
 /** A report that begins now. */
 export function reportOf({ targets, frame, root }: Session, given: Given & Pick<Report, 'since'>): Report {
   const delivered = [...targets, ...framedFolders({ root, frame })].map((folder) => (folder.endsWith(sep) ? folder : folder + sep))
-  return { audited: false, ...given, paths: new RealPaths(), delivered }
+  return { audited: false, ...given, paths: new RealPaths((folder) => isIn(delivered, folder + sep)), delivered }
 }
 
 /** When a file had last changed, in milliseconds; asked only where this build writes, since it matters nowhere else. */
 export function seenIn({ delivered }: Report, path: string): number {
-  return delivered.some((folder) => path.startsWith(folder)) ? ctimeOf(path) : 0
+  return isIn(delivered, path) ? ctimeOf(path) : 0
+}
+
+function isIn(folders: readonly string[], path: string): boolean {
+  return folders.some((folder) => path.startsWith(folder))
 }

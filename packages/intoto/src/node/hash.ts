@@ -1,13 +1,12 @@
 /**
- * Digests of files on disk, by the one technique that is fast for many small files: synchronous open, read into a buffer that is used again,
- * fstat, one-shot hash, close; and another fstat in front where the file changed a moment ago. Recorder, packing and the plugin all hash through
- * here, and `run` what hasher.ts leaves; it never returns a digest of bytes that changed while they were read.
+ * Digests of files on disk: the plugin, packing and the commands hash through here. The usual file is hashed by hasher.ts; what that leaves, and what
+ * `run` is left with, is done here, where errors have words. It never returns a digest of bytes that changed while they were read.
  */
 import crypto from 'node:crypto'
-import { constants, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs'
+import fs, { constants, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { InTotoError } from '../errors.ts'
 import { close, errorNumber, fault, patiently, printable, sleep } from './fault.ts'
-import { settledAfter } from './hasher.ts'
+import { createHasher, settledAfter, type Hasher } from './hasher.ts'
 import { kindOf, openForReading } from './read.ts'
 
 /** Algorithms that both reference implementations know. */
@@ -37,11 +36,12 @@ export interface Reading {
 let buffer: Buffer | undefined
 const pieceSize = 1 << 20
 const attempts = 3
-/** Whether the last file was changed just now: then the next one is looked at before it is read, too, since one look would not do. */
-let isFresh = false
+/** For the files that one look is enough for. */
+let quick: Hasher | undefined
 
 const usual: readonly Algorithm[] = ['sha256']
 const both: readonly Algorithm[] = ['sha256', 'sha512']
+const atOnce = { isQuick: true }
 
 /** How a file is read. */
 export interface HashOptions {
@@ -56,7 +56,16 @@ export interface HashOptions {
  * @throws InTotoError E_IO: absent, unreadable, not a regular file; E_CHANGED_DURING_BUILD: it changed at each of three readings
  */
 export function hashFile(path: string, o: { sha512?: boolean; noFollow?: boolean } = {}): FileDigest {
+  quick ??= createHasher(fs, crypto, { pieceSize, settledAfter })
+  if (o.sha512 !== true) {
+    const sha256 = quick.hash(path, atOnce)
+    const { stats } = quick
+    if (sha256 !== undefined && stats !== undefined)
+      return { sha256, size: stats.size, ctimeMs: stats.ctimeMs, mtimeMs: stats.mtimeMs, ino: stats.ino, dev: stats.dev }
+  }
+  const settled = Date.now() - settledAfter
   const { digests, stats } = readDigests(path, o.sha512 ? both : usual, o)
+  quick.isFresh = isSince(stats, settled)
   const { size, ctimeMs, mtimeMs, ino, dev } = stats
   const { sha256 = '', sha512 } = digests
   return sha512 === undefined ? { sha256, size, ctimeMs, mtimeMs, ino, dev } : { sha256, sha512, size, ctimeMs, mtimeMs, ino, dev }
@@ -82,14 +91,10 @@ export function changed(path: string, cause?: unknown): InTotoError {
 }
 
 function readOnce(path: string, algorithms: readonly Algorithm[], o: HashOptions): Reading | undefined {
-  const settled = Date.now() - settledAfter
   let descriptor: number | undefined
   try {
     descriptor = open(path, o)
-    const reading =
-      (isFresh ? undefined : readSettled(descriptor, algorithms, settled)) ?? readCarefully(descriptor, path, { ...o, algorithms })
-    isFresh = reading === undefined || isSince(reading.stats, settled)
-    return reading
+    return readCarefully(descriptor, path, { ...o, algorithms })
   } catch (error) {
     if (errorNumber(error) === 'ESTALE') return undefined
     throw fault(error, { verb: 'hash', path })
@@ -113,26 +118,6 @@ function isLink(path: string): boolean {
   } catch {
     return false
   }
-}
-
-/**
- * With one look, behind the reading; see `settledAfter`. Undefined for whatever that does not do for. Reading at a place fails where there are
- * none, so that nothing is taken out of a FIFO.
- */
-function readSettled(descriptor: number, algorithms: readonly Algorithm[], settled: number): Reading | undefined {
-  buffer ??= Buffer.allocUnsafeSlow(pieceSize)
-  let length: number
-  try {
-    length = readSync(descriptor, buffer, 0, pieceSize, 0)
-  } catch {
-    return undefined
-  }
-  const stats = fstatSync(descriptor)
-  if (stats.size !== length || !stats.isFile() || isSince(stats, settled)) return undefined
-  const piece = buffer.subarray(0, length)
-  const digests: Partial<Record<Algorithm, string>> = {}
-  for (const algorithm of algorithms) digests[algorithm] = hashBytes(algorithm, piece)
-  return { digests, stats }
 }
 
 function isSince(stats: Stats, moment: number): boolean {

@@ -13,15 +13,24 @@ export interface HasherSettings {
   readonly settledAfter: number
 }
 
+/** How a file is hashed. */
+export interface HashedHow {
+  /** Called for each piece of a large file. */
+  readonly tick?: (() => void) | undefined
+  /** Only with one look, and not below a symbolic link at the path itself; the file's marks are kept. */
+  readonly isQuick?: boolean
+}
+
 /** Hashes files one by one. */
 export interface Hasher {
-  /**
-   * Lower-case hex; undefined for whatever is not simple: an error, another kind of file, one that changes, one that was made just now and is empty.
-   * `tick` is called for each piece of a large file.
-   */
-  hash(path: string, tick?: () => void): string | undefined
+  /** Lower-case hex; undefined for whatever is not simple: an error, another kind of file, one that changes, one that was made just now and is empty. */
+  hash(path: string, how?: HashedHow): string | undefined
   /** Bytes of the last file that was read. */
   size: number
+  /** Of the last file for which one look was enough. */
+  stats: fs.Stats | undefined
+  /** After a file that was changed just now the next one is looked at first: trees are made in one go, and a file would be read in vain. */
+  isFresh: boolean
 }
 
 /**
@@ -33,36 +42,23 @@ export interface Hasher {
  */
 export const settledAfter = 3_000
 
-/** Makes one; it holds a buffer. */
+/**
+ * Makes one; it holds a buffer. What is done for each file stands in one function: V8 optimises each function that runs for thousands of files, with
+ * all that it calls in it, which takes longer than it saves.
+ */
 export function createHasher(
   { closeSync, constants, fstatSync, openSync, readSync }: typeof fs,
   crypto: typeof cryptography,
   { pieceSize, settledAfter }: HasherSettings,
 ): Hasher {
+  // Windows has no first two, which here is as good as 0.
+  const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, S_IFMT, S_IFREG } = constants
   const piece = new Uint8Array(pieceSize)
-  const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
   const isOneShot = typeof crypto.hash === 'function'
-  /** After a file that was changed just now the next one is looked at first: trees are made in one go, and a file would be read in vain. */
-  let isFresh = false
-  /** A view of the first bytes; of a Buffer it would cost more. */
-  const first = (length: number): Uint8Array => new Uint8Array(piece.buffer, 0, length)
-  const digest = (length: number): string =>
-    isOneShot ? crypto.hash('sha256', first(length), 'hex') : crypto.createHash('sha256').update(first(length)).digest('hex')
-  const close = (descriptor: number): void => {
-    try {
-      closeSync(descriptor)
-    } catch {
-      // nothing depends on it
-    }
-  }
-  /** Undefined when one look is not enough. Reading at a place fails for what has none, so that nothing is taken out of a FIFO. */
-  const quick = (descriptor: number, settled: number): string | undefined => {
-    const length = readSync(descriptor, piece, 0, pieceSize, 0)
-    const stats = fstatSync(descriptor)
-    isFresh = stats.ctimeMs >= settled || stats.mtimeMs >= settled
-    hasher.size = length
-    if (isFresh || stats.size !== length || !stats.isFile()) return undefined
-    return digest(length)
+  /** Of the first bytes. As a view, which of a Buffer would cost more. */
+  const digest = (length: number): string => {
+    const view = new Uint8Array(piece.buffer, 0, length)
+    return isOneShot ? crypto.hash('sha256', view, 'hex') : crypto.createHash('sha256').update(view).digest('hex')
   }
   const careful = (descriptor: number, settled: number, tick: (() => void) | undefined): string | undefined => {
     const before = fstatSync(descriptor, { bigint: true })
@@ -77,28 +73,47 @@ export function createHasher(
       const whole = crypto.createHash('sha256')
       for (let count = 1; count > 0 && length < size; length += count) {
         count = readSync(descriptor, piece, 0, Math.min(pieceSize, size - length), null)
-        whole.update(first(count))
+        whole.update(new Uint8Array(piece.buffer, 0, count))
         tick?.()
       }
       hex = whole.digest('hex')
     }
     const after = fstatSync(descriptor, { bigint: true })
-    isFresh = Number(after.ctimeMs) >= settled || Number(after.mtimeMs) >= settled
+    hasher.isFresh = Number(after.ctimeMs) >= settled || Number(after.mtimeMs) >= settled
     hasher.size = length
     return before.ctimeNs === after.ctimeNs && before.mtimeNs === after.mtimeNs && BigInt(length) === after.size ? hex : undefined
   }
   const hasher: Hasher = {
     size: 0,
-    hash(path, tick) {
+    stats: undefined,
+    isFresh: false,
+    hash(path, how) {
+      const isQuick = how?.isQuick === true
+      if (isQuick && hasher.isFresh) return undefined
       const settled = Date.now() - settledAfter
-      let descriptor: number | undefined
+      let descriptor = -1
       try {
-        descriptor = openSync(path, flags)
-        return (isFresh ? undefined : quick(descriptor, settled)) ?? careful(descriptor, settled, tick)
+        descriptor = openSync(path, O_RDONLY | O_NONBLOCK | (isQuick ? O_NOFOLLOW : 0))
+        if (!hasher.isFresh) {
+          // Reading at a place fails for what has none, so that nothing is taken out of a FIFO.
+          const length = readSync(descriptor, piece, 0, pieceSize, 0)
+          const stats = fstatSync(descriptor)
+          hasher.isFresh = stats.ctimeMs >= settled || stats.mtimeMs >= settled
+          if (!hasher.isFresh && stats.size === length && (stats.mode & S_IFMT) === S_IFREG) {
+            hasher.size = length
+            hasher.stats = stats
+            return digest(length)
+          }
+        }
+        return isQuick ? undefined : careful(descriptor, settled, how?.tick)
       } catch {
         return undefined
       } finally {
-        if (descriptor !== undefined) close(descriptor)
+        try {
+          if (descriptor >= 0) closeSync(descriptor)
+        } catch {
+          // nothing depends on it
+        }
       }
     },
   }

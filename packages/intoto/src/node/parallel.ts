@@ -50,9 +50,10 @@ export function hashMany(paths: readonly string[], progress?: (done: number, tot
   let i = 0
   const next = (): number => (task === undefined ? i + 1 : Atomics.add(task.next, 0, 1))
   const tick = (): void => progress?.(i, paths.length)
+  const how = { tick }
   for (i = task === undefined ? 0 : next(); i < paths.length; i = next()) {
     const path = paths[i] ?? ''
-    hashes[i] = hasher.hash(path, tick) ?? slowly(path, tick)
+    hashes[i] = hasher.hash(path, how) ?? slowly(path, tick)
     tick()
     bytes += hasher.size
     if (task === undefined && bytes >= worthwhile.bytes && paths.length - i > 2) task = share(paths, i + 1)

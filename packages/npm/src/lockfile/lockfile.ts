@@ -6,9 +6,9 @@ import { readMetadataFile } from 'intoto/node'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve, win32 } from 'node:path'
-import { parseJSONC } from 'confbox/jsonc'
-import { parseYAML } from 'confbox/yaml'
-import type { parse as parseYarn } from '@yarnpkg/lockfile'
+import type * as Jsonc from 'confbox/jsonc'
+import type * as Yaml from 'confbox/yaml'
+import type * as Yarn from '@yarnpkg/lockfile'
 import { readBun } from './bun.ts'
 import type { Lockfile } from './entry.ts'
 import { readNpm } from './npm.ts'
@@ -58,12 +58,12 @@ export function readLockfile(file: string | LockfileText): Lockfile {
 function read(name: string, text: string, path: string): Lockfile {
   if (name === 'pnpm-lock.yaml')
     return readPnpm(
-      parsed(path, () => parseYAML(text, { maxAliases: 0 })),
+      parsed(path, () => parsers.yaml().parseYAML(text, { maxAliases: 0 })),
       path,
     )
   if (name === 'bun.lock')
     return readBun(
-      parsed(path, () => parseJSONC(text, { allowTrailingComma: true })),
+      parsed(path, () => parsers.jsonc().parseJSONC(text, { allowTrailingComma: true })),
       path,
     )
   if (name !== 'yarn.lock')
@@ -73,11 +73,11 @@ function read(name: string, text: string, path: string): Lockfile {
     )
   if (/^__metadata:/m.test(text))
     return readBerry(
-      parsed(path, () => parseYAML(text, { maxAliases: 0 })),
+      parsed(path, () => parsers.yaml().parseYAML(text, { maxAliases: 0 })),
       path,
     )
   return readYarn(
-    parsed(path, () => yarnParser()(text + stop).object),
+    parsed(path, () => parsers.yarn().parse(text + stop).object),
     path,
   )
 }
@@ -112,9 +112,11 @@ export function readManifest(path: string): string | undefined {
   }
 }
 
-/** Loaded where a project has such a lockfile. As CommonJS, since bundlers and Node disagree about what its default export is. */
-function yarnParser(): typeof parseYarn {
-  return (createRequire(import.meta.url)('@yarnpkg/lockfile') as { parse: typeof parseYarn }).parse
+/** Each is loaded where a project has such a lockfile: a build with a lockfile of npm's needs none of them. Yarn's is CommonJS. */
+const parsers = {
+  jsonc: () => createRequire(import.meta.url)('confbox/jsonc') as typeof Jsonc,
+  yaml: () => createRequire(import.meta.url)('confbox/yaml') as typeof Yaml,
+  yarn: () => createRequire(import.meta.url)('@yarnpkg/lockfile') as typeof Yarn,
 }
 
 function decode(bytes: Uint8Array, path: string): string {
