@@ -36,10 +36,14 @@ export interface RecordOptions extends WalkOptions {
 export function excludedByDefault(recorded: string): Exclude {
   const everything = nameOf(recorded) === '.'
   return (name) => {
+    if (!maybeExcluded.test(name)) return false
     const last = name.slice(name.lastIndexOf('/') + 1)
     return last === '.git' || (everything && last === 'node_modules') || isStepLink(last)
   }
 }
+
+/** Ends of what is left out; nearly all names have others. */
+const maybeExcluded = /\.git$|\.link(?:-unfinished)?$|node_modules$/
 
 /** `<step>.<8 hex>.link`, and `.<step>.<8 hex>.link-unfinished`. */
 function isStepLink(name: string): boolean {
@@ -64,27 +68,33 @@ export function recordArtifactsSync(paths: readonly string[], o: RecordOptions =
 export function recordSide(paths: readonly string[], o: RecordOptions): WrittenSide | Artifacts {
   const recording = found(paths, o)
   const { files, folders } = recording
-  if (!isUsual(o) || folders.size > 0 || files.size > defaultLimits.artifacts) return mapsOf(recording)
-  const names = [...files.keys()]
-  const inOrder = isSorted(names) ? [...files.values()] : sortNames(names).map((name) => files.get(name)!)
+  if (!isUsual(o) || folders.size > 0 || files.names.length > defaultLimits.artifacts) return mapsOf(recording)
+  const { names, paths: inOrder } = isSorted(files.names) ? files : sorted(files)
   const digests = whileStill(() => hashed(inOrder, o))
   return writeSide(names, digests) ?? artifactsOf(names, (i) => sha256Map(digests[i] ?? ''))
 }
 
+function sorted({ names, paths }: Files): Files {
+  const pathOf = new Map(names.map((name, i) => [name, paths[i] ?? '']))
+  const inOrder = sortNames([...names])
+  return { names: inOrder, paths: inOrder.map((name) => pathOf.get(name) ?? '') }
+}
+
 function mapsOf(recording: Recording): Artifacts {
-  const maps = digestMaps([...recording.files.values()], recording)
-  const artifacts = artifactsOf(recording.files.keys(), (i) => maps[i]!)
+  const maps = digestMaps(recording.files.paths, recording)
+  const artifacts = artifactsOf(recording.files.names, (i) => maps[i]!)
   for (const [name, folder] of recording.folders) artifacts[name] = folderDigest(folder, recording)
   return artifacts
 }
 
 function found(paths: readonly string[], o: RecordOptions): Recording {
   checkPrefixes(o.lstrip ?? [])
-  const recording: Recording = { ...o, files: new Map(), folders: new Map() }
+  const recording: Recording = { ...o, files: { names: [], paths: [] }, sources: new Map(), folders: new Map() }
   for (const path of paths) {
     const folder = resolverPath(path, 'dir')
-    if (folder === undefined) addFiles(path, recording)
-    else addFolder(folder, recording)
+    if (folder !== undefined) addFolder(folder, recording)
+    else if (paths.length === 1 && (o.lstrip ?? []).length === 0) addTree(path, recording)
+    else addFiles(path, recording)
   }
   return recording
 }
@@ -96,9 +106,17 @@ export async function recordArtifacts(paths: readonly string[], o: RecordOptions
 
 /** What is to be recorded, by name. */
 interface Recording extends RecordOptions {
-  readonly files: Map<string, Found>
+  readonly files: Files
+  /** By the name that a file is recorded under, the one that it has. */
+  readonly sources: Map<string, string>
   /** For `dir:`: path of the folder, as it was given. */
   readonly folders: Map<string, string>
+}
+
+/** Each file has one place in both. */
+interface Files {
+  readonly names: string[]
+  readonly paths: string[]
 }
 
 /** What follows `<scheme>:`, if the path begins with that. */
@@ -106,17 +124,35 @@ function resolverPath(path: string, scheme: string): string | undefined {
   return path.startsWith(`${scheme}:`) ? path.slice(scheme.length + 1) : undefined
 }
 
+/** The only path that is recorded, under names that are not changed: then no two of its files have the same. */
+function addTree(path: string, recording: Recording): void {
+  const { plain, scheme } = withoutScheme(path)
+  for (const file of filesOf(plain, recording)) {
+    recording.files.names.push(scheme === '' ? file.name : scheme + file.name)
+    recording.files.paths.push(file.path)
+  }
+}
+
 function addFiles(path: string, recording: Recording): void {
+  const { files, sources } = recording
+  const { plain, scheme } = withoutScheme(path)
+  for (const file of filesOf(plain, recording)) {
+    const name = scheme + strip(file.name, recording)
+    refuseCollision(name, file.name, recording)
+    if (sources.has(name)) continue
+    sources.set(name, file.name)
+    files.names.push(name)
+    files.paths.push(file.path)
+  }
+}
+
+function withoutScheme(path: string): { plain: string; scheme: '' | 'file:' } {
   if (path.startsWith('ostree:')) {
     const message = `${printable(path)}: the ostree resolver is not supported`
     throw new InTotoError({ code: 'E_UNSUPPORTED', message, fix: 'record files (a path, or file:PATH) or a folder as a whole (dir:PATH)' })
   }
   const plain = resolverPath(path, 'file')
-  for (const file of filesOf(plain ?? path, recording)) {
-    const name = (plain === undefined ? '' : 'file:') + strip(file.name, recording)
-    refuseCollision(name, file.name, recording)
-    recording.files.set(name, file)
-  }
+  return plain === undefined ? { plain: path, scheme: '' } : { plain, scheme: 'file:' }
 }
 
 function addFolder(folder: string, recording: Recording): void {
@@ -126,8 +162,8 @@ function addFolder(folder: string, recording: Recording): void {
 }
 
 /** Two files may not go under one name; one file may twice, when the paths overlap. */
-function refuseCollision(name: string, source: string, { files, folders }: Recording): void {
-  const earlier = files.get(name)?.name ?? folders.get(name)
+function refuseCollision(name: string, source: string, { sources, folders }: Recording): void {
+  const earlier = sources.get(name) ?? folders.get(name)
   if (earlier === undefined || earlier === source) return
   const message = `${printable(earlier)} and ${printable(source)} would both be recorded as ${printable(name)}`
   throw new InTotoError({ code: 'E_CONFIG', message, file: source, fix: 'strip other prefixes, or record them in two steps' })
@@ -137,13 +173,8 @@ function filesOf(path: string, o: RecordOptions): Found[] {
   const name = nameOf(path)
   const exclude = o.exclude ?? excludedByDefault(name)
   if (name !== '.' && isExcluded(name, exclude)) return []
-  let count = 0
-  const counted: Exclude = (found, isFolder) => {
-    const isOut = exclude(found, isFolder)
-    if (!isOut && !isFolder && isUsual(o)) expectFiles(++count)
-    return isOut
-  }
-  return walkPath({ path: at(o.base, name), name: name === '.' ? '' : name }, o.base ?? '.', { ...o, exclude: counted })
+  const expect = isUsual(o) ? { expect: expectFiles } : {}
+  return walkPath({ path: at(o.base, name), name: name === '.' ? '' : name }, o.base ?? '.', { ...o, exclude, ...expect })
 }
 
 /** A path that was named is left out when it, or a folder above it, is. */
@@ -176,13 +207,13 @@ function checkPrefixes(prefixes: readonly string[]): void {
   }
 }
 
-function digestMaps(files: readonly Found[], o: RecordOptions): DigestMap[] {
+function digestMaps(paths: readonly string[], o: RecordOptions): DigestMap[] {
   return whileStill(() => {
-    if (isUsual(o)) return hashed(files, o).map(sha256Map)
+    if (isUsual(o)) return hashed(paths, o).map(sha256Map)
     const { algorithms = [], progress } = o
-    const tick = (i: number) => (): void => progress?.(i, files.length)
-    const maps = files.map((file, i) => mapOf(readDigests(file.path, algorithms, { tick: tick(i) }).digests))
-    progress?.(files.length, files.length)
+    const tick = (i: number) => (): void => progress?.(i, paths.length)
+    const maps = paths.map((path, i) => mapOf(readDigests(path, algorithms, { tick: tick(i) }).digests))
+    progress?.(paths.length, paths.length)
     return maps
   })
 }
@@ -192,12 +223,9 @@ function isUsual({ algorithms }: RecordOptions): boolean {
   return algorithms === undefined || (algorithms.length === 1 && algorithms[0] === 'sha256')
 }
 
-function hashed(files: readonly Found[], { progress }: RecordOptions): string[] {
-  const digests = hashMany(
-    files.map((file) => file.path),
-    progress,
-  )
-  progress?.(files.length, files.length)
+function hashed(paths: readonly string[], { progress }: RecordOptions): string[] {
+  const digests = hashMany(paths, progress)
+  progress?.(paths.length, paths.length)
   return digests
 }
 
@@ -219,7 +247,10 @@ function mapOf(digests: Reading['digests']): DigestMap {
 function folderDigest(folder: string, o: RecordOptions): DigestMap {
   const path = at(o.base, folder)
   const found = walk({ path, name: '' }, path, { ...o, exclude: o.exclude ?? excludedByDefault('.') })
-  const maps = digestMaps(found, { ...o, algorithms: ['sha256'] })
+  const maps = digestMaps(
+    found.map((file) => file.path),
+    { ...o, algorithms: ['sha256'] },
+  )
   const lines = found.map((file, i) => ({
     name: Buffer.from(file.name),
     line: Buffer.from(`${maps[i]?.['sha256'] ?? ''}  ${file.name}\n`),

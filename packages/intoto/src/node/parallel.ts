@@ -27,9 +27,11 @@ interface Wait {
   readonly idle: number
 }
 
-/** What the threads share. Whoever adds one to `next` owns the file of that number; `finished` counts what threads have done, for waiting. */
+/** What the threads share. Whoever adds to `next` owns the files from there on; `finished` counts what threads have done, for waiting. */
 interface Task {
   readonly paths: readonly string[]
+  /** How many files are taken at once: large ones one by one, of small ones several, since each look at what is shared costs a tenth of a file. */
+  readonly share: number
   readonly next: Int32Array
   readonly finished: Int32Array
   /** By number of the file: 0 open, 1 digest is there, 2 left to the caller. */
@@ -45,10 +47,16 @@ interface Task {
 export function hashMany(paths: readonly string[], progress?: (done: number, total: number) => void): string[] {
   const hashes: string[] = []
   const hasher = createHasher(fs, crypto, settings)
-  let task = isWorthwhile(paths) ? share(paths, 0) : undefined
+  let task = isWorthwhile(paths) ? handOut(paths, 0) : undefined
   let bytes = 0
   let i = 0
-  const next = (): number => (task === undefined ? i + 1 : Atomics.add(task.next, 0, 1))
+  let end = 0
+  const next = (): number => {
+    if (task === undefined || i + 1 < end) return i + 1
+    const first = Atomics.add(task.next, 0, task.share)
+    end = first + task.share
+    return first
+  }
   const tick = (): void => progress?.(i, paths.length)
   const how = { tick }
   for (i = task === undefined ? 0 : next(); i < paths.length; i = next()) {
@@ -56,7 +64,7 @@ export function hashMany(paths: readonly string[], progress?: (done: number, tot
     hashes[i] = hasher.hash(path, how) ?? slowly(path, tick)
     tick()
     bytes += hasher.size
-    if (task === undefined && bytes >= worthwhile.bytes && paths.length - i > 2) task = share(paths, i + 1)
+    if (task === undefined && bytes >= worthwhile.bytes && paths.length - i > 2) task = handOut(paths, i + 1)
   }
   if (task !== undefined) collect(task, hashes)
   return hashes
@@ -66,9 +74,9 @@ function slowly(path: string, tick?: () => void): string {
   return readDigests(path, ['sha256'], tick === undefined ? {} : { tick }).digests.sha256 ?? ''
 }
 
-/** Told of each file of a tree while that is walked: threads that will be needed start meanwhile. */
+/** Told while a tree is walked how many files there are by then: threads that will be needed start meanwhile. */
 export function expectFiles(count: number): void {
-  if (count === worthwhile.files) summon()
+  if (count >= worthwhile.files) summon()
 }
 
 /** Whether threads pay from the first file on; where it is not known yet, that shows while hashing. */
@@ -101,10 +109,11 @@ const signal = shared(1)
 const alive = shared(1)
 
 /** Hands the files from a number on to threads as well: to those of the recording before this one, if they are still there. */
-function share(paths: readonly string[], from: number): Task | undefined {
+function handOut(paths: readonly string[], from: number): Task | undefined {
   if (!summon()) return undefined
   const digests = new Uint8Array(new SharedArrayBuffer(paths.length * hexSize))
-  const task: Task = { paths, next: shared(1).fill(from), finished: shared(1), states: shared(paths.length), digests }
+  const share = paths.length > fewFiles ? 8 : 1
+  const task: Task = { paths, share, next: shared(1).fill(from), finished: shared(1), states: shared(paths.length), digests }
   for (const port of ports) port.postMessage(task)
   Atomics.add(signal, 0, 1)
   Atomics.notify(signal, 0)
@@ -119,16 +128,19 @@ function summon(): boolean {
   return true
 }
 
+/** Nothing of ours goes into a thread, and it says nothing: with streams of its own, none of ours is set up for it. */
+const bare = { execArgv: [], env: {}, stdout: true, stderr: true, trackUnmanagedFds: false }
+
 /** A thread that can't be started claims no file, so nothing depends on it. Its code is functions of their own, since a bundle has no second file. */
 function startAll(threads: number): MessagePort[] {
   const hasher = `(${createHasher.toString()})(require('node:fs'), require('node:crypto'), ${JSON.stringify(settings)})`
-  const code = `(${work.toString()})(require('node:worker_threads'), ${hasher}.hash)`
+  const code = `(${work.toString()})(require('node:worker_threads'), ${hasher})`
   const ports: MessagePort[] = []
   try {
     while (ports.length < threads) {
       const { port1, port2 } = new MessageChannel()
       const workerData: Wait = { port: port2, signal, alive, idle }
-      const worker = new Worker(code, { eval: true, workerData, transferList: [port2], execArgv: [], env: {}, trackUnmanagedFds: false })
+      const worker = new Worker(code, { eval: true, workerData, transferList: [port2], ...bare })
       worker.on('error', () => {})
       worker.unref()
       port1.unref()
@@ -143,9 +155,11 @@ function startAll(threads: number): MessagePort[] {
 
 /** Takes over what the threads have done, and does what they have not. */
 function collect(task: Task, hashes: string[]): void {
-  const digests = Buffer.from(task.digests.buffer)
-  for (let i = 0; i < task.paths.length; i++)
-    hashes[i] ??= isDone(task, i) ? digests.toString('latin1', i * hexSize, (i + 1) * hexSize) : slowly(task.paths[i] ?? '')
+  const count = task.paths.length
+  // Not one by one: that all of them are done shows only when the last one is.
+  for (let i = 0; i < count; i++) if (hashes[i] === undefined && !isDone(task, i)) hashes[i] = slowly(task.paths[i] ?? '')
+  const digits = Buffer.from(task.digests.buffer).toString('latin1')
+  for (let i = 0; i < count; i++) hashes[i] ??= digits.slice(i * hexSize, (i + 1) * hexSize)
 }
 
 function isDone(task: Task, i: number): boolean {
@@ -158,15 +172,19 @@ function isDone(task: Task, i: number): boolean {
 }
 
 /** Runs in a thread, so it may use nothing but what it is handed. */
-function work({ receiveMessageOnPort, workerData }: typeof threads, hash: Hasher['hash']): void {
+function work({ receiveMessageOnPort, workerData }: typeof threads, hasher: Hasher): void {
   const { port, signal, alive, idle } = workerData as Wait
-  const carryOut = (task: Task): void => {
-    for (let i = Atomics.add(task.next, 0, 1); i < task.paths.length; i = Atomics.add(task.next, 0, 1)) {
-      const digest = hash(task.paths[i] ?? '')
-      if (digest !== undefined) for (let k = 0; k < digest.length; k++) task.digests[i * digest.length + k] = digest.charCodeAt(k)
-      Atomics.store(task.states, i, digest === undefined ? 2 : 1)
-      Atomics.add(task.finished, 0, 1)
-      Atomics.notify(task.finished, 0)
+  const carryOut = ({ paths, share, next, finished, states, digests }: Task): void => {
+    const out = Buffer.from(digests.buffer)
+    for (let first = Atomics.add(next, 0, share); first < paths.length; first = Atomics.add(next, 0, share)) {
+      for (let i = first; i < first + share && i < paths.length; i++) {
+        const digest = hasher.hash(paths[i] ?? '')
+        if (digest !== undefined) out.write(digest, i * digest.length, 'latin1')
+        Atomics.store(states, i, digest === undefined ? 2 : 1)
+        if (i + 1 < first + share && i + 1 < paths.length && hasher.size < 65_536) continue
+        Atomics.add(finished, 0, 1)
+        Atomics.notify(finished, 0)
+      }
     }
   }
   for (;;) {

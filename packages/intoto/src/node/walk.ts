@@ -23,6 +23,8 @@ export interface WalkOptions {
   followFolders?: boolean
   /** Most files and folders to look at; 250,000 unless given. A tree of mutual links has no other end. */
   limit?: number
+  /** Told after each folder how many files there are by then. */
+  expect?: (files: number) => void
 }
 
 /** One file: where it lies and what it is called in a link. */
@@ -70,17 +72,21 @@ export function walkPath(start: Found, inside: string, o: WalkOptions = {}): Fou
 
 /** `links`: real paths of the folders that hold the links through which we came here. */
 function enter(folder: Found, links: readonly string[], state: Walk): void {
+  const { exclude, found, limit = defaultLimit } = state
+  const inName = inside(folder.name)
+  // Mostly the same text, which then is made and kept once.
+  const inPath = folder.path === folder.name ? undefined : inside(folder.path)
   for (const entry of list(folder.path)) {
-    const name = join(folder.name, entry.name)
-    // Mostly the same text, which then is made and kept once.
-    const child = { path: folder.path === folder.name ? name : join(folder.path, entry.name), name }
-    if (++state.seen > (state.limit ?? defaultLimit)) throw tooMany(folder, state.limit ?? defaultLimit)
-    if (state.exclude?.(child.name, entry.isDirectory())) continue
-    if (entry.isFile()) state.found.push(child)
+    const name = inName + entry.name
+    const child = { path: inPath === undefined ? name : inPath + entry.name, name }
+    if (++state.seen > limit) throw tooMany(folder, limit)
+    if (exclude?.(name, entry.isDirectory())) continue
+    if (entry.isFile()) found.push(child)
     else if (entry.isDirectory()) enter(child, links, state)
     else if (entry.isSymbolicLink()) follow(child, folder, links, state)
     else oddity(child, { what: `is ${kindOf(entry)}`, lost: true, fix: 'exclude or remove it' }, state)
   }
+  state.expect?.(found.length)
 }
 
 function follow(link: Found, holder: Found, links: readonly string[], state: Walk): void {
@@ -156,9 +162,9 @@ export function within(folder: string, path: string): boolean {
   return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep)
 }
 
-function join(folder: string, name: string): string {
-  if (folder === '' || folder === '.') return name
-  return folder.endsWith('/') ? folder + name : `${folder}/${name}`
+/** What stands in front of the names of a folder's entries. */
+function inside(folder: string): string {
+  return folder === '' || folder === '.' ? '' : folder.endsWith('/') ? folder : `${folder}/`
 }
 
 interface Oddity {
