@@ -109,8 +109,8 @@ export function compilerRuns(given: unknown, source: RunSource): CompilerRuns {
     const failed = compilation.errors.length > 0 || ('hasErrors' in stats && stats.hasErrors())
     if (failed) run.fail(compilation.errors[0]?.message.split('\n', 1)[0] ?? 'the compilation has errors')
     else {
-      run.files(compilation.fileDependencies)
       for (const listener of listeners.end) listener(run, compilation)
+      run.files(compilation.fileDependencies)
       run.output(compilation.getPath(compiler.outputPath, {}), assetFiles(compilation))
       run.ended()
     }

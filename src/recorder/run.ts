@@ -122,33 +122,12 @@ export class RecordingRun implements Run {
   }
 
   modules(ids: Iterable<string>): void {
-    const report = this.#report({ module: true })
-    const { materials, virtual } = this.#record
-    const { since, paths } = report
-    const listed = this.#host.preserveSymlinks === true ? new Map<string, Listed>() : paths.listed
-    for (const id of ids) {
-      // Nearly all of thousands, so without a call: a file of a listed folder, of which nothing is known yet. See createHasher of intoto/node.
-      const end = id.lastIndexOf(sep)
-      const known = listed.get(id.slice(0, end))
-      if (known !== undefined && known.files.has(id.slice(end + 1)) && !materials.has(id)) {
-        materials.set(id, { folder: known.folder, since, seen: 0, module: true })
-        continue
-      }
-      const source = sourceOf(id, this.#host.folder, paths)
-      if ('real' in source) this.#add(source, report)
-      else virtual.add(source.virtual)
-    }
+    const { virtual } = this.#record
+    this.#keep(ids, this.#host.folder, { report: this.#report({ module: true }), otherwise: (id) => virtual.add(id) })
   }
 
   files(paths: Iterable<string>, base: string = this.#host.folder): void {
-    const report = this.#report({ module: false })
-    const { materials } = this.#record
-    for (const path of paths) {
-      // Bundlers tell of modules once more as watched files.
-      if (materials.get(path)?.module === true) continue
-      const source = sourceOf(path, base, report.paths)
-      if ('real' in source) this.#add(source, report)
-    }
+    this.#keep(paths, base, { report: this.#report({ module: false }), otherwise: () => undefined })
   }
 
   tree(folder: string): void {
@@ -280,6 +259,29 @@ export class RecordingRun implements Run {
     const key = this.#keyOf(source)
     const { consumed } = this.#record
     consumed.set(key, (consumed.get(key) ?? new Set()).add(digest))
+  }
+
+  /** What is no file is left to `otherwise`. */
+  #keep(paths: Iterable<string>, base: string, o: { readonly report: Report; readonly otherwise: (path: string) => void }): void {
+    const { report, otherwise } = o
+    const { materials } = this.#record
+    const { module, since } = report
+    const listed = this.#host.preserveSymlinks === true ? new Map<string, Listed>() : report.paths.listed
+    for (const path of paths) {
+      const known = materials.get(path)
+      // Bundlers tell of modules once more as watched files.
+      if (known?.module === true) continue
+      // Nearly all of thousands, so without a call: a file of a listed folder, of which nothing is known yet. See createHasher of intoto/node.
+      const end = path.lastIndexOf(sep)
+      const folder = known === undefined ? listed.get(path.slice(0, end)) : undefined
+      if (folder?.files.has(path.slice(end + 1)) === true) {
+        materials.set(path, { folder: folder.folder, since, seen: 0, module })
+        continue
+      }
+      const source = sourceOf(path, base, report.paths)
+      if ('real' in source) this.#add(source, report)
+      else otherwise(source.virtual)
+    }
   }
 
   #keyOf({ path, real }: RealFile): string {

@@ -46,13 +46,9 @@ export const settledAfter = 3_000
  * Makes one; it holds a buffer. What is done for each file stands in one function: V8 optimises each function that runs for thousands of files, with
  * all that it calls in it, which takes longer than it saves.
  */
-export function createHasher(
-  { closeSync, constants, fstatSync, openSync, readSync }: typeof fs,
-  crypto: typeof cryptography,
-  { pieceSize, settledAfter }: HasherSettings,
-): Hasher {
+export function createHasher(disk: typeof fs, crypto: typeof cryptography, { pieceSize, settledAfter }: HasherSettings): Hasher {
   // Windows has no first two, which here is as good as 0.
-  const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, S_IFMT, S_IFREG } = constants
+  const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, S_IFMT, S_IFREG } = disk.constants
   const piece = new Uint8Array(pieceSize)
   const isOneShot = typeof crypto.hash === 'function'
   /** Of the first bytes. As a view, which of a Buffer would cost more. */
@@ -61,24 +57,24 @@ export function createHasher(
     return isOneShot ? crypto.hash('sha256', view, 'hex') : crypto.createHash('sha256').update(view).digest('hex')
   }
   const careful = (descriptor: number, settled: number, tick: (() => void) | undefined): string | undefined => {
-    const before = fstatSync(descriptor, { bigint: true })
+    const before = disk.fstatSync(descriptor, { bigint: true })
     const size = Number(before.size)
     if (!before.isFile() || size === 0) return undefined
     let length = 0
     let hex: string
     if (size <= pieceSize) {
-      length = readSync(descriptor, piece, 0, size, null)
+      length = disk.readSync(descriptor, piece, 0, size, null)
       hex = digest(length)
     } else {
       const whole = crypto.createHash('sha256')
       for (let count = 1; count > 0 && length < size; length += count) {
-        count = readSync(descriptor, piece, 0, Math.min(pieceSize, size - length), null)
+        count = disk.readSync(descriptor, piece, 0, Math.min(pieceSize, size - length), null)
         whole.update(new Uint8Array(piece.buffer, 0, count))
         tick?.()
       }
       hex = whole.digest('hex')
     }
-    const after = fstatSync(descriptor, { bigint: true })
+    const after = disk.fstatSync(descriptor, { bigint: true })
     hasher.isFresh = Number(after.ctimeMs) >= settled || Number(after.mtimeMs) >= settled
     hasher.size = length
     return before.ctimeNs === after.ctimeNs && before.mtimeNs === after.mtimeNs && BigInt(length) === after.size ? hex : undefined
@@ -93,11 +89,11 @@ export function createHasher(
       const settled = Date.now() - settledAfter
       let descriptor = -1
       try {
-        descriptor = openSync(path, O_RDONLY | O_NONBLOCK | (isQuick ? O_NOFOLLOW : 0))
+        descriptor = disk.openSync(path, O_RDONLY | O_NONBLOCK | (isQuick ? O_NOFOLLOW : 0))
         if (!hasher.isFresh) {
           // Reading at a place fails for what has none, so that nothing is taken out of a FIFO.
-          const length = readSync(descriptor, piece, 0, pieceSize, 0)
-          const stats = fstatSync(descriptor)
+          const length = disk.readSync(descriptor, piece, 0, pieceSize, 0)
+          const stats = disk.fstatSync(descriptor)
           hasher.isFresh = stats.ctimeMs >= settled || stats.mtimeMs >= settled
           if (!hasher.isFresh && stats.size === length && (stats.mode & S_IFMT) === S_IFREG) {
             hasher.size = length
@@ -110,7 +106,7 @@ export function createHasher(
         return undefined
       } finally {
         try {
-          if (descriptor >= 0) closeSync(descriptor)
+          if (descriptor >= 0) disk.closeSync(descriptor)
         } catch {
           // nothing depends on it
         }

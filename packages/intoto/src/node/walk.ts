@@ -23,7 +23,7 @@ export interface WalkOptions {
   followFolders?: boolean
   /** Most files and folders to look at; 250,000 unless given. A tree of mutual links has no other end. */
   limit?: number
-  /** Told after each folder how many files there are by then. */
+  /** Told before and after each folder how many files there are by then. */
   expect?: (files: number) => void
 }
 
@@ -72,7 +72,8 @@ export function walkPath(start: Found, inside: string, o: WalkOptions = {}): Fou
 
 /** `links`: real paths of the folders that hold the links through which we came here. */
 function enter(folder: Found, links: readonly string[], state: Walk): void {
-  const { exclude, found, limit = defaultLimit } = state
+  const { exclude, expect, found, limit = defaultLimit } = state
+  expect?.(found.length)
   const inName = inside(folder.name)
   // Mostly the same text, which then is made and kept once.
   const inPath = folder.path === folder.name ? undefined : inside(folder.path)
@@ -86,7 +87,7 @@ function enter(folder: Found, links: readonly string[], state: Walk): void {
     else if (entry.isSymbolicLink()) follow(child, folder, links, state)
     else oddity(child, { what: `is ${kindOf(entry)}`, lost: true, fix: 'exclude or remove it' }, state)
   }
-  state.expect?.(found.length)
+  expect?.(found.length)
 }
 
 function follow(link: Found, holder: Found, links: readonly string[], state: Walk): void {
