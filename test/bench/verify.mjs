@@ -43,7 +43,7 @@ export async function verify({ place, record, quick, progress }) {
   for (const [files, rules, format, key] of cases.filter(([n, rule]) => !quick || (n <= 10_000 && rule === 1))) {
     const made = await chain(place('verify'), { files, rules, format })
     const contenders = verifiers(made)
-    const results = race(contenders, { least: files * rules > 10_000 ? 2 : 3, most: files < 1_000 ? 15 : 7, seconds: quick ? 5 : 16 })
+    const results = race(contenders, { least: files * rules > 10_000 ? 2 : 3, most: files < 1_000 ? 40 : 7, seconds: quick ? 5 : 16 })
     const peaks = await Promise.all(files < 100_000 ? [] : contenders.map((contender) => memory(contender)))
     refused(made, contenders)
     const [mine] = results

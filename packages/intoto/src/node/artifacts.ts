@@ -74,9 +74,10 @@ export function recordSide(paths: readonly string[], o: RecordOptions): WrittenS
   return writeSide(names, digests) ?? artifactsOf(names, (i) => sha256Map(digests[i] ?? ''))
 }
 
+/** Each once: a folder that is written to while it is listed may name a file twice. */
 function sorted({ names, paths }: Files): Files {
   const pathOf = new Map(names.map((name, i) => [name, paths[i] ?? '']))
-  const inOrder = sortNames([...names])
+  const inOrder = sortNames([...pathOf.keys()])
   return { names: inOrder, paths: inOrder.map((name) => pathOf.get(name) ?? '') }
 }
 

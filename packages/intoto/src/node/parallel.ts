@@ -156,18 +156,25 @@ function startAll(threads: number): MessagePort[] {
 /** Takes over what the threads have done, and does what they have not. */
 function collect(task: Task, hashes: string[]): void {
   const count = task.paths.length
-  // Not one by one: that all of them are done shows only when the last one is.
-  for (let i = 0; i < count; i++) if (hashes[i] === undefined && !isDone(task, i)) hashes[i] = slowly(task.paths[i] ?? '')
+  let isPatient = true
+  for (let i = 0; i < count; i++) {
+    if (hashes[i] !== undefined) continue
+    const state = stateOf(task, i, isPatient)
+    if (state === 0) isPatient = false
+    if (state !== 1) hashes[i] = slowly(task.paths[i] ?? '')
+  }
+  // At once, now that all are there.
   const digits = Buffer.from(task.digests.buffer).toString('latin1')
   for (let i = 0; i < count; i++) hashes[i] ??= digits.slice(i * hexSize, (i + 1) * hexSize)
 }
 
-function isDone(task: Task, i: number): boolean {
+/** What became of a file; 0 when no thread got on with its work while it was waited for, or when it is waited for no longer. */
+function stateOf(task: Task, i: number, isPatient: boolean): number {
   for (;;) {
     const seen = Atomics.load(task.finished, 0)
     const state = Atomics.load(task.states, i)
-    if (state !== 0) return state === 1
-    if (Atomics.wait(task.finished, 0, seen, patience) === 'timed-out') return false
+    if (state !== 0 || !isPatient) return state
+    if (Atomics.wait(task.finished, 0, seen, patience) === 'timed-out') return 0
   }
 }
 
