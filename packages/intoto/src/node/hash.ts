@@ -6,7 +6,7 @@ import crypto from 'node:crypto'
 import fs, { constants, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { InTotoError } from '../errors.ts'
 import { close, errorNumber, fault, patiently, printable, sleep } from './fault.ts'
-import { createHasher, settledAfter, type Hasher } from './hasher.ts'
+import { createHasher, settledAfter, type HashedHow, type Hasher } from './hasher.ts'
 import { kindOf, openForReading } from './read.ts'
 
 /** Algorithms that both reference implementations know. */
@@ -41,7 +41,17 @@ let quick: Hasher | undefined
 
 const usual: readonly Algorithm[] = ['sha256']
 const both: readonly Algorithm[] = ['sha256', 'sha512']
-const atOnce = { isQuick: true }
+
+/** What was read of the last file for which one look was not enough. */
+const last: { reading?: Reading | undefined } = {}
+/** Goes on with the file that hasher.ts has opened. */
+const how: HashedHow = {
+  noFollow: true,
+  otherwise(descriptor) {
+    last.reading = readCarefully(descriptor, '', { algorithms: usual })
+    return last.reading?.digests.sha256
+  },
+}
 
 /** How a file is read. */
 export interface HashOptions {
@@ -57,18 +67,24 @@ export interface HashOptions {
  */
 export function hashFile(path: string, o: { sha512?: boolean; noFollow?: boolean } = {}): FileDigest {
   quick ??= createHasher(fs, crypto, { pieceSize, settledAfter })
-  if (o.sha512 !== true) {
-    const sha256 = quick.hash(path, atOnce)
-    const { stats } = quick
-    if (sha256 !== undefined && stats !== undefined)
-      return { sha256, size: stats.size, ctimeMs: stats.ctimeMs, mtimeMs: stats.mtimeMs, ino: stats.ino, dev: stats.dev }
-  }
   const settled = Date.now() - settledAfter
-  const { digests, stats } = readDigests(path, o.sha512 ? both : usual, o)
+  const { digests, stats } = (o.sha512 === true ? undefined : readAtOnce(path, quick)) ?? readDigests(path, o.sha512 ? both : usual, o)
   quick.isFresh = isSince(stats, settled)
   const { size, ctimeMs, mtimeMs, ino, dev } = stats
   const { sha256 = '', sha512 } = digests
   return sha512 === undefined ? { sha256, size, ctimeMs, mtimeMs, ino, dev } : { sha256, sha512, size, ctimeMs, mtimeMs, ino, dev }
+}
+
+/** Through one descriptor; undefined when anything goes wrong, which then does so once more where it is told of. */
+function readAtOnce(path: string, hasher: Hasher): Reading | undefined {
+  last.reading = undefined
+  const sha256 = hasher.hash(path, how)
+  const { stats } = hasher
+  return readLast() ?? (sha256 === undefined || stats === undefined ? undefined : { digests: { sha256 }, stats })
+}
+
+function readLast(): Reading | undefined {
+  return last.reading
 }
 
 /** The digests of a regular file by any algorithms; errors as hashFile. */

@@ -17,8 +17,10 @@ export interface HasherSettings {
 export interface HashedHow {
   /** Called for each piece of a large file. */
   readonly tick?: (() => void) | undefined
-  /** Only with one look, and not below a symbolic link at the path itself; the file's marks are kept. */
-  readonly isQuick?: boolean
+  /** Refuse a symbolic link at the path itself. */
+  readonly noFollow?: boolean
+  /** Takes the place of the two looks, for a file that one look is not enough for: what it gives is the digest. */
+  readonly otherwise?: (descriptor: number) => string | undefined
 }
 
 /** Hashes files one by one. */
@@ -84,12 +86,10 @@ export function createHasher(disk: typeof fs, crypto: typeof cryptography, { pie
     stats: undefined,
     isFresh: false,
     hash(path, how) {
-      const isQuick = how?.isQuick === true
-      if (isQuick && hasher.isFresh) return undefined
       const settled = Date.now() - settledAfter
       let descriptor = -1
       try {
-        descriptor = disk.openSync(path, O_RDONLY | O_NONBLOCK | (isQuick ? O_NOFOLLOW : 0))
+        descriptor = disk.openSync(path, O_RDONLY | O_NONBLOCK | (how?.noFollow === true ? O_NOFOLLOW : 0))
         if (!hasher.isFresh) {
           // Reading at a place fails for what has none, so that nothing is taken out of a FIFO.
           const length = disk.readSync(descriptor, piece, 0, pieceSize, 0)
@@ -101,7 +101,7 @@ export function createHasher(disk: typeof fs, crypto: typeof cryptography, { pie
             return digest(length)
           }
         }
-        return isQuick ? undefined : careful(descriptor, settled, how?.tick)
+        return how?.otherwise === undefined ? careful(descriptor, settled, how?.tick) : how.otherwise(descriptor)
       } catch {
         return undefined
       } finally {
