@@ -35,7 +35,7 @@ const { output } = await bundle.generate({
   format: 'cjs',
   entryFileNames: ({ name }) => (name === 'intoto' ? '[name].cjs' : 'chunks/[name]-[hash].cjs'),
   chunkFileNames: 'chunks/[name]-[hash].cjs',
-  minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+  minify: { compress: true, mangle: { toplevel: false, keepNames: { function: true, class: true } }, codegen: { removeWhitespace: true } },
   sourcemap: false,
   codeSplitting,
 })

@@ -246,6 +246,13 @@ describe.each(formats)('a %s file', (format) => {
     const confused: Signer = { key: alice.key, sign: (data) => bob.sign(data) }
     expect(await refusal('E_KEY', () => sign(link, [confused], { format }))).toContain(alice.key.keyid)
     await refusal('E_KEY', async () => addSignature(await sign(link, [], { format }), confused))
+    const borrowed: Signer[] = [
+      { ...bob, key: alice.key },
+      { key: alice.key, sign: Reflect.get(bob, 'sign') },
+      { ...alice, sign: Reflect.get(bob, 'sign') },
+      { ...bob, key: { ...bob.key, keyval: alice.key.keyval } },
+    ]
+    for (const signer of borrowed) await refusal('E_KEY', () => sign(link, [signer], { format }))
   })
 
   it.each<[string, (file: JsonObject) => void, RegExp]>([

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import { rmSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -145,6 +145,76 @@ describe('recording with threads', () => {
     })
     const problem = await problemOf(() => recordArtifactsSync(['.'], { base }), 'E_CHANGED_DURING_BUILD')
     expect(problem.message).toContain('z changed')
+  })
+
+  it('begins with the files of before while the tree is walked again, and records what is there after the command', () => {
+    const many = folder()
+    const names = Array.from({ length: 6_100 }, (_, i) => `f${i}`)
+    for (const name of names) writeFileSync(join(many, name), name)
+    const code = `import workers from 'node:worker_threads'
+      import { syncBuiltinESMExports } from 'node:module'
+      const [how] = process.argv.slice(2)
+      let walks = 0
+      const real = fs.readdirSync
+      fs.readdirSync = (...all) => (walks++, real(...all))
+      const seen = []
+      const Channel = workers.MessageChannel
+      workers.MessageChannel = class extends Channel {
+        constructor() {
+          super()
+          const post = this.port1.postMessage.bind(this.port1)
+          this.port1.postMessage = (task) => {
+            if (task === undefined) return post(task)
+            seen.push(walks)
+            // Stuck for good, or until it was given up: then it writes what nobody may believe.
+            if (how !== 'well') {
+              Atomics.add(task.next, 0, 40)
+              if (how === 'late') {
+                const load = Atomics.load
+                Atomics.load = (array, i) => {
+                  const state = load(array, i)
+                  if (array === task.states && state === 0) task.states[i] = 1
+                  return state
+                }
+              }
+            }
+            return post(task)
+          }
+        }
+      }
+      if (how === 'stuck' || how === 'late')
+        workers.Worker = class {
+          on() {}
+          unref() {}
+        }
+      syncBuiltinESMExports()
+      const change = \`const fs = require('node:fs')
+        fs.unlinkSync('f1')
+        fs.rmSync('f2')
+        fs.mkdirSync('f2')
+        fs.writeFileSync('f2/inner', 'inner')
+        fs.writeFileSync('f3', 'changed')
+        fs.writeFileSync('g', 'new')\`
+      const { link } = await n.runStep({ step: 's', command: [process.execPath, '-e', change], materials: ['.'], products: ['.'] })
+      console.log(JSON.stringify([seen, link.materials, link.products]))`
+    const digests = (entries: [string, string][]): object =>
+      Object.fromEntries(entries.map(([name, text]) => [name, { sha256: sha256(text) }] as const))
+    for (const how of ['well', 'stuck', 'late']) {
+      writeFileSync(join(many, 'f1'), 'f1')
+      rmSync(join(many, 'f2'), { recursive: true })
+      writeFileSync(join(many, 'f2'), 'f2')
+      writeFileSync(join(many, 'f3'), 'f3')
+      rmSync(join(many, 'g'), { force: true })
+      const { stdout, stderr } = runScript(code, { cwd: many, args: [how] })
+      expect(stderr, how).toBe('')
+      const [seen, materials, products] = JSON.parse(stdout) as [number[], object, object]
+      const before: [string, string][] = names.map((name) => [name, name])
+      expect(materials, how).toEqual(digests(before))
+      const left = before.filter(([name]) => name !== 'f1' && name !== 'f2' && name !== 'f3')
+      const after: [string, string][] = [...left, ['f2/inner', 'inner'], ['f3', 'changed'], ['g', 'new']]
+      expect(products, how).toEqual(digests(after))
+      if (availableParallelism() > 1) expect(seen[1], 'given before the second walk').toBe(seen[0])
+    }
   })
 
   it('needs no more than 64 descriptors', () => {

@@ -21,6 +21,6 @@ if (!saidVersion()) {
   const [first = '', second = ''] = process.argv.slice(2)
   const name = commandNames.find((known) => known === first || known === `${first} ${second}`)
   // chunks.mjs puts what a verdict needs into a file of this name.
-  if (name !== undefined) keepCompiled(name, (path) => path.startsWith('judge-'))
+  if (name !== undefined) keepCompiled(name, (path) => /^(?:judge|recording|step)-/.test(path))
   void import('./main.ts')
 }

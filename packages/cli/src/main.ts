@@ -155,8 +155,7 @@ const words = process.argv.slice(2)
 process.on('uncaughtException', (error) => {
   process.exit(fail(error, words))
 })
-// When nothing is left that could end a command, Node ends with the exit code that it has by then: never 0, which would be a verdict. All is written
-// by then, so Node need not take its memory apart, which takes as long as hashing some hundred files.
+// When nothing is left that could end a command, Node ends with the exit code that it has by then: never 0, which would be a verdict.
 process.exitCode = exitCodes.internal
 process.once('beforeExit', () => {
   if (isThrough) process.exit()
@@ -164,7 +163,9 @@ process.once('beforeExit', () => {
 })
 main(words).then(end, (error: unknown) => end(fail(error, words)))
 
+/** All is written by now, so Node need neither collect garbage nor take its memory apart. On Windows it writes to pipes in its own time. */
 function end(code: number): void {
   process.exitCode = code
   isThrough = true
+  if (process.platform !== 'win32') process.exit()
 }

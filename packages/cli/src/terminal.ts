@@ -2,7 +2,7 @@
  * Where the commands speak: results to stdout, all else to stderr, colours only where somebody looks, and no character of foreign data that a
  * terminal would obey. Made once by main.ts, handed to every command. Nothing else in this package writes to a stream.
  */
-import { fstatSync, writeSync } from 'node:fs'
+import { fstatSync, statSync, writeSync } from 'node:fs'
 import { createProgress, noProgress, type Progress } from './progress.ts'
 
 type Paint = (text: string) => string
@@ -89,10 +89,13 @@ function hasColors(descriptor: 1 | 2, env: NodeJS.ProcessEnv): boolean {
   return env['TERM'] !== 'dumb' && isTerminal(descriptor)
 }
 
-/** A terminal is a character device; only for one of those it pays to ask Node, whose streams take a tenth of its start to load. */
+/** A terminal is a character device, but not the one that swallows all; only then it pays to ask Node, whose streams take a tenth of its start to load. */
 function isTerminal(descriptor: 1 | 2): boolean {
   try {
-    if (process.platform !== 'win32' && !fstatSync(descriptor).isCharacterDevice()) return false
+    if (process.platform !== 'win32') {
+      const stats = fstatSync(descriptor)
+      if (!stats.isCharacterDevice() || stats.rdev === statSync('/dev/null', { throwIfNoEntry: false })?.rdev) return false
+    }
   } catch {
     return false
   }

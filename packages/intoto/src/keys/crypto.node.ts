@@ -52,8 +52,23 @@ export async function importPrivate(algorithm: Algorithm, pkcs8: Uint8Array): Pr
 export function importPrivateSync(algorithm: Algorithm, pkcs8: Uint8Array): PrivateKey {
   const key = createPrivateKey({ key: asBuffer(pkcs8), format: 'der', type: 'pkcs8' })
   const signSync = (data: Uint8Array): Uint8Array => plain(sign(hashName(algorithm), data, { key, ...options(algorithm) }))
-  const spki = plain(createPublicKey(key).export({ format: 'der', type: 'spki' }))
-  return { spki, signSync, sign: async (data) => signSync(data) }
+  return { spki: writeSpki(createPublicKey(key)), signSync, sign: async (data) => signSync(data) }
+}
+
+/** What stands before the 32 bytes of an Ed25519 key in SubjectPublicKeyInfo (RFC 8410, 4). */
+const edHead = Buffer.from('302a300506032b6570032100', 'hex')
+
+/** As a JWK (RFC 8037), an Ed25519 key spares OpenSSL its search for whoever reads or writes what stands around the bytes. */
+function writeSpki(key: KeyObject): Uint8Array {
+  if (key.asymmetricKeyType !== 'ed25519') return plain(key.export({ format: 'der', type: 'spki' }))
+  return plain(Buffer.concat([edHead, Buffer.from(key.export({ format: 'jwk' }).x ?? '', 'base64url')]))
+}
+
+function readSpki(bytes: Buffer): KeyObject {
+  if (bytes.length !== edHead.length + 32 || !bytes.subarray(0, edHead.length).equals(edHead))
+    return createPublicKey({ key: bytes, format: 'der', type: 'spki' })
+  const x = bytes.toString('base64url', edHead.length)
+  return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
 }
 
 /** See `Crypto.decrypt`. */
@@ -89,7 +104,7 @@ function readPublicKey(spki: Uint8Array): KeyObject {
   const name = bytes.toString('base64')
   const found = known.get(name)
   if (found !== undefined) return found
-  const key = createPublicKey({ key: bytes, format: 'der', type: 'spki' })
+  const key = readSpki(bytes)
   if (known.size === mostKnown) known.delete(known.keys().next().value ?? '')
   known.set(name, key)
   return key

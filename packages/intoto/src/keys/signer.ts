@@ -104,7 +104,7 @@ function signerOf(algorithm: Algorithm, scheme: string, secret: PrivateKey): Sig
       return unusable(error)
     }
   }
-  if (secret.signSync === undefined) return { key, sign }
+  if (secret.signSync === undefined) return certain(algorithm, { key, sign })
   const ownSync = secret.signSync.bind(secret)
   const signSync = (data: Uint8Array): Uint8Array => {
     try {
@@ -113,7 +113,30 @@ function signerOf(algorithm: Algorithm, scheme: string, secret: PrivateKey): Sig
       return unusable(error)
     }
   }
-  return { key, sign, signSync }
+  return certain(algorithm, { key, sign, signSync })
+}
+
+/** Functions that sign with a private key from which the public one was computed, and that public one. */
+const ownPublic = new WeakMap<object, string>()
+
+/** Files of the other types hold the numbers of the public key beside those of the private one, and they may not belong together. */
+function certain(algorithm: Algorithm, signer: Signer): Signer {
+  if (algorithm.name === 'Ed25519') ownPublic.set(signingOf(signer), publicText(signer.key))
+  return signer
+}
+
+/** The function itself: somebody may put another one in its place. */
+function signingOf(signer: Signer): object {
+  return Reflect.get(signer, 'sign') as object
+}
+
+function publicText({ keytype, scheme, keyval }: Key): string {
+  return `${keytype} ${scheme} ${keyval.public}`
+}
+
+/** Whether all that this signer makes is good under its key, so that a look at it would only take time: for a large link a third of signing it. */
+export function isCertain(signer: Signer): boolean {
+  return ownPublic.get(signingOf(signer)) === publicText(signer.key)
 }
 
 /** The kinds of key that can be made: `ecdsa` is P-256, `rsa` has 3072 bits. */

@@ -11,7 +11,7 @@ import { isLinkFileName } from '../model/link.ts'
 import type { WrittenSide } from '../model/written.ts'
 import { errorNumber, printable } from './fault.ts'
 import { changed, hashBytes, readDigests, type Algorithm, type Reading } from './hash.ts'
-import { expectFiles, hashMany } from './parallel.ts'
+import { beginHashing, expectFiles, hashMany, type Begun } from './parallel.ts'
 import { artifactsOf, writeSide } from './side.ts'
 import { walk, walkPath, type Exclude, type Found, type WalkOptions } from './walk.ts'
 
@@ -64,14 +64,29 @@ export function recordArtifactsSync(paths: readonly string[], o: RecordOptions =
   return mapsOf(found(paths, o))
 }
 
-/** The same for a link that is written at once: without a map for each artifact, where that goes. */
-export function recordSide(paths: readonly string[], o: RecordOptions): WrittenSide | Artifacts {
+/** One side of a link that is written at once, without a map for each artifact where that goes. */
+export interface RecordedSide {
+  /** The text or the maps. Called once, when there is time. */
+  write(): WrittenSide | Artifacts
+  /** Of all files, in the order of `write`; empty where others than the usual digests were asked for. */
+  readonly paths: readonly string[]
+}
+
+/**
+ * `recordArtifactsSync` for such a link.
+ * @param before what the same paths held a while ago: threads begin with those files while the tree is walked again
+ */
+export function recordSide(paths: readonly string[], o: RecordOptions, before?: RecordedSide): RecordedSide {
+  const begun = before === undefined ? undefined : beginHashing(before.paths)
   const recording = found(paths, o)
   const { files, folders } = recording
-  if (!isUsual(o) || folders.size > 0 || files.names.length > defaultLimits.artifacts) return mapsOf(recording)
+  if (!isUsual(o) || folders.size > 0 || files.names.length > defaultLimits.artifacts) {
+    const artifacts = mapsOf(recording)
+    return { paths: [], write: () => artifacts }
+  }
   const { names, paths: inOrder } = isSorted(files.names) ? files : sorted(files)
-  const digests = whileStill(() => hashed(inOrder, o))
-  return writeSide(names, digests) ?? artifactsOf(names, (i) => sha256Map(digests[i] ?? ''))
+  const digests = whileStill(() => hashed(inOrder, o, begun))
+  return { paths: inOrder, write: () => writeSide(names, digests) ?? artifactsOf(names, (i) => sha256Map(digests[i] ?? '')) }
 }
 
 /** Each once: a folder that is written to while it is listed may name a file twice. */
@@ -107,7 +122,7 @@ export async function recordArtifacts(paths: readonly string[], o: RecordOptions
 
 /** What is to be recorded, by name. */
 interface Recording extends RecordOptions {
-  readonly files: Files
+  files: Files
   /** By the name that a file is recorded under, the one that it has. */
   readonly sources: Map<string, string>
   /** For `dir:`: path of the folder, as it was given. */
@@ -128,10 +143,8 @@ function resolverPath(path: string, scheme: string): string | undefined {
 /** The only path that is recorded, under names that are not changed: then no two of its files have the same. */
 function addTree(path: string, recording: Recording): void {
   const { plain, scheme } = withoutScheme(path)
-  for (const file of filesOf(plain, recording)) {
-    recording.files.names.push(scheme === '' ? file.name : scheme + file.name)
-    recording.files.paths.push(file.path)
-  }
+  const found = filesOf(plain, recording)
+  recording.files = { names: found.map(({ name }) => (scheme === '' ? name : scheme + name)), paths: found.map((file) => file.path) }
 }
 
 function addFiles(path: string, recording: Recording): void {
@@ -224,8 +237,8 @@ function isUsual({ algorithms }: RecordOptions): boolean {
   return algorithms === undefined || (algorithms.length === 1 && algorithms[0] === 'sha256')
 }
 
-function hashed(paths: readonly string[], { progress }: RecordOptions): string[] {
-  const digests = hashMany(paths, progress)
+function hashed(paths: readonly string[], { progress }: RecordOptions, begun?: Begun): string[] {
+  const digests = hashMany(paths, { progress, begun })
   progress?.(paths.length, paths.length)
   return digests
 }

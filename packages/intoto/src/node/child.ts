@@ -94,6 +94,7 @@ export async function runCommand(command: readonly string[], o: ChildOptions): P
     const [code, signal] = await ended(child, program)
     if (o.endGroup || stop.interrupted !== undefined || stop.timedOut) await stop.endGroup()
     await drained(child)
+    if (o.streams === 'copy') await Promise.all([taken(process.stdout), taken(process.stderr)])
     if (stop.interrupted !== undefined) throw new InterruptedError(stop.interrupted)
     const outputs = { stdout: kept[0].output(), stderr: kept[1].output(), timedOut: stop.timedOut }
     return signal === null ? { code: code ?? 0, ...outputs } : { code: 128 + constants.signals[signal], signal, ...outputs }
@@ -164,6 +165,19 @@ function copy(from: Readable, kept: Keeper, to: Writable | undefined): void {
   })
   from.once('error', () => from.destroy())
   from.once('close', () => to?.off('error', leave))
+}
+
+/** Waits until the system has what was handed to one of our streams, or nobody wants it: a process may end right after its command. */
+async function taken(stream: Writable): Promise<void> {
+  if (stream.destroyed || stream.writableLength === 0) return
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      stream.off('error', done)
+      resolve()
+    }
+    stream.once('error', done)
+    stream.write('', done)
+  })
 }
 
 /** Passes signals on, and ends the command and what it started. */

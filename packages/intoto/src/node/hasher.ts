@@ -46,18 +46,13 @@ export const settledAfter = 3_000
 
 /**
  * Makes one; it holds a buffer. What is done for each file stands in one function: V8 optimises each function that runs for thousands of files, with
- * all that it calls in it, which takes longer than it saves.
+ * all that it calls in it, which takes longer than it saves. Such a function is also too long to be optimised once more within each that calls it.
  */
 export function createHasher(disk: typeof fs, crypto: typeof cryptography, { pieceSize, settledAfter }: HasherSettings): Hasher {
   // Windows has no first two, which here is as good as 0.
   const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, S_IFMT, S_IFREG } = disk.constants
   const piece = new Uint8Array(pieceSize)
   const isOneShot = typeof crypto.hash === 'function'
-  /** Of the first bytes. As a view, which of a Buffer would cost more. */
-  const digest = (length: number): string => {
-    const view = new Uint8Array(piece.buffer, 0, length)
-    return isOneShot ? crypto.hash('sha256', view, 'hex') : crypto.createHash('sha256').update(view).digest('hex')
-  }
   const careful = (descriptor: number, settled: number, tick: (() => void) | undefined): string | undefined => {
     const before = disk.fstatSync(descriptor, { bigint: true })
     const size = Number(before.size)
@@ -66,7 +61,10 @@ export function createHasher(disk: typeof fs, crypto: typeof cryptography, { pie
     let hex: string
     if (size <= pieceSize) {
       length = disk.readSync(descriptor, piece, 0, size, null)
-      hex = digest(length)
+      hex = crypto
+        .createHash('sha256')
+        .update(new Uint8Array(piece.buffer, 0, length))
+        .digest('hex')
     } else {
       const whole = crypto.createHash('sha256')
       for (let count = 1; count > 0 && length < size; length += count) {
@@ -98,7 +96,8 @@ export function createHasher(disk: typeof fs, crypto: typeof cryptography, { pie
           if (!hasher.isFresh && stats.size === length && (stats.mode & S_IFMT) === S_IFREG) {
             hasher.size = length
             hasher.stats = stats
-            return digest(length)
+            const view = new Uint8Array(piece.buffer, 0, length)
+            return isOneShot ? crypto.hash('sha256', view, 'hex') : crypto.createHash('sha256').update(view).digest('hex')
           }
         }
         return how?.otherwise === undefined ? careful(descriptor, settled, how?.tick) : how.otherwise(descriptor)

@@ -40,34 +40,111 @@ interface Task {
   readonly digests: Uint8Array
 }
 
+/** Hashing that threads have begun, of files that are expected to be there. */
+export type Begun = Task
+
+/** Told of each file, and for each piece of a large one. */
+type Progress = (done: number, total: number) => void
+
+/** For all files of this thread; it holds a buffer. */
+let own: Hasher | undefined
+
 /**
  * SHA-256 of many files, in lower-case hex, in their order.
+ * @param begun what was begun for the same files, or for most of them
  * @throws InTotoError as readDigests
  */
-export function hashMany(paths: readonly string[], progress?: (done: number, total: number) => void): string[] {
+export function hashMany(
+  paths: readonly string[],
+  { progress, begun }: { progress?: Progress | undefined; begun?: Begun | undefined } = {},
+): string[] {
+  if (begun !== undefined) return isSame(paths, begun.paths) ? together(begun, progress) : known(paths, begun, progress)
+  const task = isWorthwhile(paths) ? handOut(paths) : undefined
+  return task === undefined ? alone(paths, progress) : together(task, progress)
+}
+
+/** Lets threads begin with files of which only some may still be there when they are asked for; undefined where that does not pay. */
+export function beginHashing(paths: readonly string[]): Begun | undefined {
+  return paths.length < worthwhile.files ? undefined : handOut(paths)
+}
+
+/** As text, since a function that is called for each of thousands is compiled, which takes longer than it runs. */
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.join('\0') === b.join('\0')
+}
+
+/** The digests of files that another list holds as well; of the others they are made. */
+function known(paths: readonly string[], begun: Begun, progress: Progress | undefined): string[] {
+  const states = carryOut(begun, progress)
+  const digests = digestsOf(begun)
+  const numbers = new Map(begun.paths.map((path, i) => [path, i]))
+  const hashes = paths.map((path) => {
+    const i = numbers.get(path)
+    return i === undefined || (states !== undefined && states[i] !== 1) ? undefined : digests[i]
+  })
+  const others = hashMany(
+    paths.filter((_, i) => hashes[i] === undefined),
+    { progress },
+  )
+  let next = 0
+  return hashes.map((hash) => hash ?? others[next++] ?? '')
+}
+
+/** In this thread, until it shows that there is enough for others. */
+function alone(paths: readonly string[], progress: Progress | undefined): string[] {
+  const hasher = (own ??= createHasher(fs, crypto, settings))
   const hashes: string[] = []
-  const hasher = createHasher(fs, crypto, settings)
-  let task = isWorthwhile(paths) ? handOut(paths, 0) : undefined
-  let bytes = 0
-  let i = 0
-  let end = 0
-  const next = (): number => {
-    if (task === undefined || i + 1 < end) return i + 1
-    const first = Atomics.add(task.next, 0, task.share)
-    end = first + task.share
-    return first
-  }
-  const tick = (): void => progress?.(i, paths.length)
+  const tick = (): void => progress?.(hashes.length, paths.length)
   const how = { tick }
-  for (i = task === undefined ? 0 : next(); i < paths.length; i = next()) {
-    const path = paths[i] ?? ''
-    hashes[i] = hasher.hash(path, how) ?? slowly(path, tick)
+  let bytes = 0
+  for (const path of paths) {
+    hashes.push(hasher.hash(path, how) ?? slowly(path, tick))
     tick()
     bytes += hasher.size
-    if (task === undefined && bytes >= worthwhile.bytes && paths.length - i > 2) task = handOut(paths, i + 1)
+    if (bytes < worthwhile.bytes || paths.length - hashes.length < 2) continue
+    bytes = 0
+    const task = handOut(paths.slice(hashes.length))
+    if (task !== undefined) return [...hashes, ...together(task, progress && ((done) => progress(hashes.length + done, paths.length)))]
   }
-  if (task !== undefined) collect(task, hashes)
   return hashes
+}
+
+/** With the threads that have the task. What nobody managed is done once more, where it is told of. */
+function together(task: Task, progress: Progress | undefined): string[] {
+  const states = carryOut(task, progress)
+  const digests = digestsOf(task)
+  return states === undefined ? digests : task.paths.map((path, i) => (states[i] === 1 ? (digests[i] ?? '') : slowly(path)))
+}
+
+/**
+ * This thread's part of a task, and the wait for the others. When something is left to do, the states, from before the digests are looked at: a
+ * thread that was given up may go on.
+ */
+function carryOut({ paths, share, next, finished, states, digests }: Task, progress: Progress | undefined): Int32Array | undefined {
+  const hasher = (own ??= createHasher(fs, crypto, settings))
+  const out = Buffer.from(digests.buffer)
+  const how = { tick: (): void => progress?.(i, paths.length) }
+  let i = 0
+  let mine = 0
+  for (let first = Atomics.add(next, 0, share); first < paths.length; first = Atomics.add(next, 0, share)) {
+    for (i = first; i < first + share && i < paths.length; i++) {
+      const digest = hasher.hash(paths[i] ?? '', how)
+      if (digest !== undefined) out.write(digest, i * hexSize, 'latin1')
+      states[i] = digest === undefined ? 2 : 1
+      mine++
+      progress?.(i, paths.length)
+    }
+  }
+  let isComplete = true
+  for (let done = Atomics.load(finished, 0); isComplete && mine + done < paths.length; done = Atomics.load(finished, 0))
+    isComplete = Atomics.wait(finished, 0, done, patience) !== 'timed-out'
+  return isComplete && !states.includes(2) ? undefined : Int32Array.from(states, (_, number) => Atomics.load(states, number))
+}
+
+/** All at once, by the engine's own search. */
+function digestsOf({ paths, digests }: Task): string[] {
+  const text = Buffer.from(digests.buffer, 0, paths.length * hexSize).toString('latin1')
+  return text.match(/[^]{64}/g) ?? []
 }
 
 function slowly(path: string, tick?: () => void): string {
@@ -106,14 +183,14 @@ const shared = (ints: number): Int32Array => new Int32Array(new SharedArrayBuffe
 /** Counts what was handed out, so that threads notice. */
 const signal = shared(1)
 /** How many threads have not ended. One that ends while it is counted on leaves its work to us. */
-const alive = shared(1)
+let alive = shared(1)
 
-/** Hands the files from a number on to threads as well: to those of the recording before this one, if they are still there. */
-function handOut(paths: readonly string[], from: number): Task | undefined {
+/** Hands files to threads as well: to those of the recording before this one, if they are still there. */
+function handOut(paths: readonly string[]): Task | undefined {
   if (!summon()) return undefined
   const digests = new Uint8Array(new SharedArrayBuffer(paths.length * hexSize))
   const share = paths.length > fewFiles ? 8 : 1
-  const task: Task = { paths, share, next: shared(1).fill(from), finished: shared(1), states: shared(paths.length), digests }
+  const task: Task = { paths, share, next: shared(1), finished: shared(1), states: shared(paths.length), digests }
   for (const port of ports) port.postMessage(task)
   Atomics.add(signal, 0, 1)
   Atomics.notify(signal, 0)
@@ -126,6 +203,15 @@ function summon(): boolean {
   if (threads < 1) return false
   if (Atomics.load(alive, 0) <= 0) ports = startAll(threads)
   return true
+}
+
+/** Lets the threads end while there is something else to do: the end of a process waits for them. */
+export function dismissThreads(): void {
+  for (const port of ports) port.postMessage(undefined)
+  Atomics.add(signal, 0, 1)
+  Atomics.notify(signal, 0)
+  ports = []
+  alive = shared(1)
 }
 
 /** Nothing of ours goes into a thread, and it says nothing: with streams of its own, none of ours is set up for it. */
@@ -153,43 +239,21 @@ function startAll(threads: number): MessagePort[] {
   return ports
 }
 
-/** Takes over what the threads have done, and does what they have not. */
-function collect(task: Task, hashes: string[]): void {
-  const count = task.paths.length
-  let isPatient = true
-  for (let i = 0; i < count; i++) {
-    if (hashes[i] !== undefined) continue
-    const state = stateOf(task, i, isPatient)
-    if (state === 0) isPatient = false
-    if (state !== 1) hashes[i] = slowly(task.paths[i] ?? '')
-  }
-  // At once, now that all are there.
-  const digits = Buffer.from(task.digests.buffer).toString('latin1')
-  for (let i = 0; i < count; i++) hashes[i] ??= digits.slice(i * hexSize, (i + 1) * hexSize)
-}
-
-/** What became of a file; 0 when no thread got on with its work while it was waited for, or when it is waited for no longer. */
-function stateOf(task: Task, i: number, isPatient: boolean): number {
-  for (;;) {
-    const seen = Atomics.load(task.finished, 0)
-    const state = Atomics.load(task.states, i)
-    if (state !== 0 || !isPatient) return state
-    if (Atomics.wait(task.finished, 0, seen, patience) === 'timed-out') return 0
-  }
-}
-
 /** Runs in a thread, so it may use nothing but what it is handed. */
 function work({ receiveMessageOnPort, workerData }: typeof threads, hasher: Hasher): void {
   const { port, signal, alive, idle } = workerData as Wait
   const carryOut = ({ paths, share, next, finished, states, digests }: Task): void => {
     const out = Buffer.from(digests.buffer)
     for (let first = Atomics.add(next, 0, share); first < paths.length; first = Atomics.add(next, 0, share)) {
-      for (let i = first; i < first + share && i < paths.length; i++) {
+      const end = Math.min(first + share, paths.length)
+      let told = first
+      for (let i = first; i < end; i++) {
         const digest = hasher.hash(paths[i] ?? '')
         if (digest !== undefined) out.write(digest, i * digest.length, 'latin1')
         Atomics.store(states, i, digest === undefined ? 2 : 1)
-        if (i + 1 < first + share && i + 1 < paths.length && hasher.size < 65_536) continue
-        Atomics.add(finished, 0, 1)
+        if (i + 1 < end && hasher.size < 65_536) continue
+        Atomics.add(finished, 0, i + 1 - told)
+        told = i + 1
         Atomics.notify(finished, 0)
       }
     }
@@ -197,6 +261,7 @@ function work({ receiveMessageOnPort, workerData }: typeof threads, hasher: Hash
   for (;;) {
     const seen = Atomics.load(signal, 0)
     const given = receiveMessageOnPort(port)
+    if (given !== undefined && given.message === undefined) break
     if (given !== undefined) carryOut(given.message)
     else if (Atomics.wait(signal, 0, seen, idle) === 'timed-out') break
   }

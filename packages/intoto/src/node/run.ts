@@ -10,6 +10,7 @@ import { InTotoError } from '../errors.ts'
 import { recordSide, type RecordOptions } from './artifacts.ts'
 import { runCommand, type ChildResult } from './child.ts'
 import { printable } from './fault.ts'
+import { dismissThreads } from './parallel.ts'
 
 /** A step to carry out. Recording options hold for materials and products. */
 export interface RunOptions extends RecordOptions {
@@ -48,14 +49,22 @@ export interface StepRun {
 export async function runStep(o: RunOptions): Promise<StepRun> {
   const base = o.base ?? o.cwd
   const recording: RecordOptions = base === undefined ? o : { ...o, base }
-  const materials = recordSide(o.materials ?? [], recording)
-  const result = o.command.length === 0 ? undefined : await runCommand(o.command, { ...o, streams: o.streams ? 'copy' : 'pass' })
+  const before = recordSide(o.materials ?? [], recording)
+  const running = o.command.length === 0 ? undefined : runCommand(o.command, { ...o, streams: o.streams ? 'copy' : 'pass' })
+  const materials = before.write()
+  const result = await running
   if (result?.timedOut) throw outOfTime(o)
-  const products = recordSide(o.products ?? [], recording)
+  const after = recordSide(o.products ?? [], recording, isSame(o.materials, o.products) ? before : undefined)
+  dismissThreads()
+  const products = after.write()
   const byproducts = result === undefined ? emptyRecord<JsonValue>() : byproductsOf(result)
   const link = linkOf({ name: o.step, command: o.command, byproducts }, materials, products)
   const counts = { materials: countOf(materials), products: countOf(products) }
   return { link, counts, code: result?.code ?? 0, ...(result?.signal === undefined ? {} : { signal: result.signal }) }
+}
+
+function isSame(a: readonly string[] = [], b: readonly string[] = []): boolean {
+  return a.length === b.length && a.every((path, i) => path === b[i])
 }
 
 function linkOf(init: LinkInit, materials: WrittenSide | Artifacts, products: WrittenSide | Artifacts): Link {
