@@ -5,13 +5,13 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, extname, join, resolve } from 'node:path'
-import { isDependency, isWithin, upward, type Root } from './place.ts'
+import { below, isDependency, isWithin, parentOf, upward, type Root } from './place.ts'
 
 const lockfiles: readonly string[] = ['package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml', 'yarn.lock', 'bun.lock', 'bun.lockb']
 
 /** The nearest package.json of each folder: it says what kind of modules its files are, and which package. */
 export function packageFiles(folders: Iterable<string>): Set<string> {
-  const nearest = nearestFile((folder) => join(folder, 'package.json'))
+  const nearest = nearestFile((folder) => below(folder, 'package.json'))
   const found = new Set<string>()
   for (const folder of folders) add(found, nearest(folder))
   return found
@@ -91,7 +91,7 @@ export function nearestFile(candidate: (folder: string) => string): (folder: str
   const look = (folder: string): string | undefined => {
     if (known.has(folder)) return known.get(folder)
     const file = candidate(folder)
-    const parent = dirname(folder)
+    const parent = parentOf(folder)
     const answer = isFile(file) ? file : parent === folder ? undefined : look(parent)
     known.set(folder, answer)
     return answer

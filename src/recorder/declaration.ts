@@ -19,10 +19,10 @@ export function declarationSources({ records }: Pick<Session, 'records'>, produc
   const [first] = records
   if (first === undefined || !hasDeclarations(products.keys())) return found
   const outputs = walkedFolders(records)
-  const typed = records.flatMap(({ materials }) => [...materials.keys()]).filter((path) => /\.[cm]?tsx?$/.test(path) && !isDependency(path))
+  const typed = records.flatMap(({ materials }) => [...materials]).filter(([path]) => /\.[cm]?tsx?$/.test(path) && !isDependency(path))
   const program = programFiles(typed)
   const paths = new RealPaths()
-  for (const path of [...program, ...importedFiles(...typed, ...program)]) {
+  for (const path of [...program, ...importedFiles(...typed.map(([path]) => path), ...program)]) {
     const file = paths.file(path)
     if (file === undefined || products.has(file.real) || isDependency(file.real) || outputs.some((folder) => isWithin(folder, file.real)))
       continue

@@ -3,9 +3,11 @@
  * build ends first by leaving the process. It never writes to the repository.
  */
 import { execFile, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { InTotoError } from 'intoto'
+import { upward } from './place.ts'
 
 /** What git says; `done` resolves when it is known, or known to be unknowable. */
 export interface GitState {
@@ -18,6 +20,10 @@ export interface GitState {
 export function readGit(folder: string): GitState {
   let finish: () => void = () => undefined
   const state: GitState = { done: new Promise((resolve) => (finish = resolve)) }
+  if (!mayBeRepository(folder)) {
+    finish()
+    return state
+  }
   const args = ['--no-optional-locks', '-c', 'core.fsmonitor=false', 'status', '--porcelain=v2', '--branch', '--untracked-files=normal']
   const options = { cwd: folder, timeout: 10_000, maxBuffer: 64 * 1024 * 1024, windowsHide: true }
   try {
@@ -30,6 +36,11 @@ export function readGit(folder: string): GitState {
     finish() // no process can be started here
   }
   return state
+}
+
+/** Whether it is worth starting git: it looks for the same (gitrepository-layout), unless it is told where to look. */
+function mayBeRepository(folder: string): boolean {
+  return process.env['GIT_DIR'] !== undefined || upward(folder, (at) => existsSync(join(at, '.git'))) !== undefined
 }
 
 /**

@@ -51,29 +51,30 @@ export function consumedFiles(session: Session, products: ReadonlyMap<string, Fi
   const reads = session.records.map(({ consumed }) => consumed).filter((consumed) => consumed.size > 0)
   const materials = selected(session, products)
   checkFolders(root, materials)
-  for (const [path, material] of materials) {
-    if (isIntermediate(path) && statSync(path, { throwIfNoEntry: false }) === undefined) continue
+  // Called by the engine: see `#keep` of run.ts.
+  materials.forEach((material, path) => {
+    if (isIntermediate(path) && statSync(path, { throwIfNoEntry: false }) === undefined) return
     const name = nameOf(root, path)
     const file = { name, noFollow: material.used === undefined }
     if (!isIntermediate(path) && isLost(walked, path, material)) {
       found.overwritten.push(name)
-      continue
+      return
     }
-    if (material.audited === true && products.has(path)) continue
+    if (material.audited === true && products.has(path)) return
     if (material.audited === true && !isGenerated(path) && !isSettled(session, path, { ...file, since: material.since })) {
       found.unsettled.push(name)
-      continue
+      return
     }
     const digest = digestOf(session, path, file)
     const generated = isGenerated(path)
-    if (!generated && digest.ctimeMs >= writtenFrom && products.has(path) && isBornIn(digest, material)) continue
+    if (!generated && digest.ctimeMs >= writtenFrom && products.has(path) && isBornIn(digest, material)) return
     if (!generated && digest.ctimeMs >= material.since) throw changed(name, digest, material)
     checkRead(reads, path, name, digest)
     const isMade = generated && digest.ctimeMs >= generatedFrom
     if (!isMade && isTracked(path)) found.materials.set(name, digest.sha256)
     else (isMade ? found.generated : found.untracked).set(name, sha256Map(digest.sha256))
     if (digest.sha512 !== undefined) found.sha512[name] = digest.sha512
-  }
+  })
   return { ...found, generated: inOrder(found.generated), untracked: inOrder(found.untracked) }
 }
 
@@ -136,8 +137,9 @@ export function earliest(records: readonly RunRecord[]): number {
 /** Materials of all runs, less what options leave out, more what they add. */
 function selected(session: Session, products: ReadonlyMap<string, FileDigest>): Map<string, Material> {
   const { root, options, records } = session
-  const all = new Map<string, Material>()
-  for (const { materials } of records) {
+  const [first, ...others] = records
+  const all = new Map(first?.materials)
+  for (const { materials } of others) {
     for (const [path, material] of materials) {
       const known = all.get(path)
       if (known === undefined || material.since < known.since) all.set(path, material)
@@ -151,6 +153,7 @@ function selected(session: Session, products: ReadonlyMap<string, FileDigest>): 
   )
   for (const path of filesMatching(options.materials.include, root.real))
     if (!all.has(path)) all.set(path, { since, folder: parentOf(path), seen: 0, module: false })
+  if (options.materials.exclude.length === 0 && options.dependencies === 'files') return all
   const isExcluded = selector(options.materials.exclude, root.real)
   const dropped = options.dependencies === 'files' ? () => false : isDependency
   for (const path of all.keys()) if (isExcluded(path) || dropped(path)) all.delete(path)
@@ -175,7 +178,7 @@ function checkFolders(root: Root, materials: ReadonlyMap<string, Material>): voi
     const known = own.get(folder)
     if (known === undefined || since < known) own.set(folder, since)
   }
-  for (const { folder, since, used, audited } of materials.values()) {
+  for (const { folder, since, used, audited } of new Set(materials.values())) {
     if (audited === true) continue
     note(folder, since)
     if (used !== undefined) note(parentOf(used), since)

@@ -183,7 +183,8 @@ function regularFiles(folder: string): ReadonlySet<string> {
   }
 }
 
-function below(folder: string, name: string): string {
+/** The clean path of a name in a clean folder: `join`, without its walk through each letter. */
+export function below(folder: string, name: string): string {
   return folder.endsWith(sep) ? folder + name : folder + sep + name
 }
 

@@ -229,8 +229,10 @@ export class RecordingRun implements Run {
     this.files(composedStyles(found, this.#host.alias))
     const searched = found.filter((file) => this.#host.searched?.test(file))
     this.files(referredAssets(searched, this.#host.alias))
-    this.files(tsconfigFiles(found, this.#host.configured))
-    this.files(packageFiles(new Set([session.root.real, ...[...record.materials.values()].map(({ folder }) => folder)])))
+    this.files(tsconfigFiles(record.materials, this.#host.configured))
+    const folders = new Set([session.root.real])
+    record.materials.forEach(({ folder }) => folders.add(folder))
+    this.files(packageFiles(folders))
     if (session.options.dependencies !== 'none') this.files(lockfileOf(session.root.real))
     this.#heard(loadedFiles(session.root))
     if (session.options.audit) this.#audited()
@@ -267,21 +269,29 @@ export class RecordingRun implements Run {
     const { materials } = this.#record
     const { module, since } = report
     const listed = this.#host.preserveSymlinks === true ? new Map<string, Listed>() : report.paths.listed
-    for (const path of paths) {
+    /** One for all such files of a folder: nobody changes a material. */
+    const usual = new Map<Listed, Material>()
+    const usualOf = (folder: Listed): Material => {
+      const material = { folder: folder.folder, since, seen: 0, module }
+      usual.set(folder, material)
+      return material
+    }
+    // Called by the engine, as in `walk` of intoto/node: a loop of thousands would be optimised while it runs, and once more when it is called again.
+    Array.from(paths).forEach((path) => {
       const known = materials.get(path)
       // Bundlers tell of modules once more as watched files.
-      if (known?.module === true) continue
+      if (known?.module === true) return
       // Nearly all of thousands, so without a call: a file of a listed folder, of which nothing is known yet. See createHasher of intoto/node.
       const end = path.lastIndexOf(sep)
       const folder = known === undefined ? listed.get(path.slice(0, end)) : undefined
       if (folder?.files.has(path.slice(end + 1)) === true) {
-        materials.set(path, { folder: folder.folder, since, seen: 0, module })
-        continue
+        materials.set(path, usual.get(folder) ?? usualOf(folder))
+        return
       }
       const source = sourceOf(path, base, report.paths)
       if ('real' in source) this.#add(source, report)
       else otherwise(source.virtual)
-    }
+    })
   }
 
   #keyOf({ path, real }: RealFile): string {

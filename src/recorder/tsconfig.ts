@@ -5,21 +5,24 @@
 import { dirname, isAbsolute, join, resolve, sep } from 'node:path'
 import { createRequire } from 'node:module'
 import { isFile, nearestFile, textOf } from './baseline.ts'
-import { isDependency, parentOf } from './place.ts'
+import { below, isDependency } from './place.ts'
 import { filesMatching, selector } from './select.ts'
 
 /** What TypeScript's options bear upon: sources with its syntax, all of the project's, or files of packages, too. */
 export type Configured = 'typed' | 'sources' | 'packages'
 
+/** Files by their paths, with the folders that they lie in. */
+type Files = Iterable<readonly [path: string, file: { readonly folder: string }]>
+
 /** The chains of all files that TypeScript's options bear upon. */
-export function tsconfigFiles(files: Iterable<string>, configured: Configured = 'typed'): Set<string> {
+export function tsconfigFiles(files: Files, configured: Configured = 'typed'): Set<string> {
   const found = new Set<string>()
   for (const start of nearestConfigs(files, configured)) follow(start, found)
   return found
 }
 
 /** All that TypeScript makes a program of: what the configurations of these files include, and those that they refer to. */
-export function programFiles(files: Iterable<string>): Set<string> {
+export function programFiles(files: Files): Set<string> {
   const found = new Set<string>()
   const seen = new Set<string>()
   const open = [...nearestConfigs(files, 'typed')]
@@ -32,16 +35,16 @@ export function programFiles(files: Iterable<string>): Set<string> {
   return found
 }
 
-function nearestConfigs(files: Iterable<string>, configured: Configured): Set<string> {
+function nearestConfigs(files: Files, configured: Configured): Set<string> {
   const folders = new Set<string>()
-  for (const file of files) {
-    const folder = parentOf(file)
-    if (folders.has(folder)) continue
-    if (configured !== 'packages' && isDependency(file)) continue
-    if (configured === 'typed' && !/\.(?:[cm]?tsx?|[cm]?jsx|vue|svelte|astro)$/.test(file)) continue
+  // Called by the engine: see `#keep` of run.ts.
+  Array.from(files).forEach(([file, { folder }]) => {
+    if (folders.has(folder)) return
+    if (configured !== 'packages' && isDependency(file)) return
+    if (configured === 'typed' && !/\.(?:[cm]?tsx?|[cm]?jsx|vue|svelte|astro)$/.test(file)) return
     folders.add(folder)
-  }
-  const nearest = [nearestFile((folder) => join(folder, 'tsconfig.json')), nearestFile((folder) => join(folder, 'jsconfig.json'))]
+  })
+  const nearest = [nearestFile((folder) => below(folder, 'tsconfig.json')), nearestFile((folder) => below(folder, 'jsconfig.json'))]
   const found = new Set<string>()
   for (const folder of folders) {
     const start = nearest.map((look) => look(folder)).find((path) => path !== undefined)

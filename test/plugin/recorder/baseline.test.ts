@@ -20,6 +20,9 @@ function tree(name: string, files: Record<string, string>): { at: (file: string)
   return { at: (file) => join(folder, file), names: (found) => [...found].map((path) => path.slice(folder.length + 1)).sort() }
 }
 
+/** Files as a run keeps them. */
+const inFolders = (files: string[]): [string, { folder: string }][] => files.map((file) => [file, { folder: dirname(file) }])
+
 describe('programFiles', () => {
   it('are what the nearest configurations include, by their own word or that of a parent, and what they refer to', () => {
     const { at, names } = tree('program', {
@@ -37,7 +40,12 @@ describe('programFiles', () => {
       'tools/tool.ts': '',
       'tools/no.ts': '',
     })
-    expect(names(programFiles([at('src/index.ts')]))).toEqual(['src/deep/part.mts', 'src/index.ts', 'tools/tool.ts', 'types/global.d.ts'])
+    expect(names(programFiles(inFolders([at('src/index.ts')])))).toEqual([
+      'src/deep/part.mts',
+      'src/index.ts',
+      'tools/tool.ts',
+      'types/global.d.ts',
+    ])
   })
 
   it('are all sources below where nothing is said, but for packages', () => {
@@ -51,9 +59,9 @@ describe('programFiles', () => {
       'alone/e.ts': '',
       'alone/f.ts': '',
     })
-    expect(names(programFiles([at('a.ts')]))).toEqual(['a.ts', 'alone/e.ts', 'alone/f.ts', 'deep/b.tsx'])
-    expect(names(programFiles([at('alone/f.ts')]))).toEqual(['alone/e.ts'])
-    expect(names(programFiles([at('deep/c.js')]))).toEqual([])
+    expect(names(programFiles(inFolders([at('a.ts')])))).toEqual(['a.ts', 'alone/e.ts', 'alone/f.ts', 'deep/b.tsx'])
+    expect(names(programFiles(inFolders([at('alone/f.ts')])))).toEqual(['alone/e.ts'])
+    expect(names(programFiles(inFolders([at('deep/c.js')])))).toEqual([])
   })
 })
 
@@ -76,7 +84,7 @@ describe('tsconfigFiles', () => {
       'node_modules/dependency/tsconfig.json': '{}',
       'node_modules/dependency/index.ts': '',
     })
-    expect(names(tsconfigFiles([at('src/a.ts'), at('src/deep/b.tsx'), at('node_modules/dependency/index.ts')]))).toEqual([
+    expect(names(tsconfigFiles(inFolders([at('src/a.ts'), at('src/deep/b.tsx'), at('node_modules/dependency/index.ts')])))).toEqual([
       'base.json',
       'loop.json',
       'node/tsconfig.json',
@@ -85,7 +93,7 @@ describe('tsconfigFiles', () => {
       'src/deep/tsconfig.json',
       'tsconfig.json',
     ])
-    expect(names(tsconfigFiles([at('style.css')]))).toEqual([])
+    expect(names(tsconfigFiles(inFolders([at('style.css')])))).toEqual([])
   })
 })
 
