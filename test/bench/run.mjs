@@ -25,7 +25,7 @@ export async function run({ place, record, quick, progress }) {
     const inC = key === 'run.50000' ? workload(folder) : undefined
     const contenders = recorders(made)
     const racers = [...contenders, ...(inC === undefined ? [] : [inC])].map((contender) => ({ ...contender, cwd: made.cwd }))
-    const results = race(racers, { least: 3, most: 9, seconds: quick ? 5 : 25 })
+    const results = race(racers, { least: 3, most: 15, seconds: quick ? 5 : 60 })
     sameArtifacts(contenders, sizes.files, results.at(-1))
     const [mine] = results
     const cells = ['wall', 'cpu'].flatMap((figure) =>

@@ -11,7 +11,7 @@ import { isLinkFileName } from '../model/link.ts'
 import type { WrittenSide } from '../model/written.ts'
 import { errorNumber, printable } from './fault.ts'
 import { changed, hashBytes, readDigests, type Algorithm, type Reading } from './hash.ts'
-import { beginHashing, expectFiles, hashMany, type Begun } from './parallel.ts'
+import { beginHashing, expectFiles, hashMany, isSame, type Begun } from './parallel.ts'
 import { artifactsOf, writeSide } from './side.ts'
 import { walk, walkPath, type Exclude, type Found, type WalkOptions } from './walk.ts'
 
@@ -66,27 +66,40 @@ export function recordArtifactsSync(paths: readonly string[], o: RecordOptions =
 
 /** One side of a link that is written at once, without a map for each artifact where that goes. */
 export interface RecordedSide {
-  /** The text or the maps. Called once, when there is time. */
+  /** The text, or the maps; asked for when there is time. */
   write(): WrittenSide | Artifacts
-  /** Of all files, in the order of `write`; empty where others than the usual digests were asked for. */
-  readonly paths: readonly string[]
+  /** Absent where others than the usual digests were asked for, or more than usual. */
+  readonly listed?: { readonly names: readonly string[]; readonly paths: readonly string[]; readonly digests: readonly string[] }
 }
 
 /**
  * `recordArtifactsSync` for such a link.
- * @param before what the same paths held a while ago: threads begin with those files while the tree is walked again
+ * @param before what the same paths held a while ago: threads begin with those files while the tree is walked again, and when nothing has changed,
+ * its text is ours
  */
 export function recordSide(paths: readonly string[], o: RecordOptions, before?: RecordedSide): RecordedSide {
-  const begun = before === undefined ? undefined : beginHashing(before.paths)
+  const begun = before?.listed === undefined ? undefined : beginHashing(before.listed.paths)
   const recording = found(paths, o)
   const { files, folders } = recording
   if (!isUsual(o) || folders.size > 0 || files.names.length > defaultLimits.artifacts) {
     const artifacts = mapsOf(recording)
-    return { paths: [], write: () => artifacts }
+    return { write: () => artifacts }
   }
   const { names, paths: inOrder } = isSorted(files.names) ? files : sorted(files)
   const digests = whileStill(() => hashed(inOrder, o, begun))
-  return { paths: inOrder, write: () => writeSide(names, digests) ?? artifactsOf(names, (i) => sha256Map(digests[i] ?? '')) }
+  const earlier = before?.listed
+  const isUnchanged = earlier !== undefined && isSame(earlier.names, names) && isSame(earlier.digests, digests)
+  let text = isUnchanged ? before?.write() : undefined
+  const write = (): WrittenSide | Artifacts => {
+    text ??= writeSide(names, digests)
+    return text !== undefined && isWritten(text) ? text : artifactsOf(names, (i) => sha256Map(digests[i] ?? ''))
+  }
+  return { write, listed: { names, paths: inOrder, digests } }
+}
+
+/** An artifact may be called as a member of ours is, but is no function. */
+export function isWritten(side: WrittenSide | Artifacts): side is WrittenSide {
+  return typeof side['toArtifacts'] === 'function'
 }
 
 /** Each once: a folder that is written to while it is listed may name a file twice. */

@@ -68,8 +68,8 @@ export function beginHashing(paths: readonly string[]): Begun | undefined {
   return paths.length < worthwhile.files ? undefined : handOut(paths)
 }
 
-/** As text, since a function that is called for each of thousands is compiled, which takes longer than it runs. */
-function isSame(a: readonly string[], b: readonly string[]): boolean {
+/** Compares texts without NUL as one, since a function that is called for each of thousands is compiled, which takes longer than it runs. */
+export function isSame(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.join('\0') === b.join('\0')
 }
 

@@ -7,10 +7,10 @@ import { createLink, type Link, type LinkInit } from '../model/link.ts'
 import { writtenLink, type WrittenSide } from '../model/written.ts'
 import { emptyRecord, type JsonValue } from '../encoding/json.ts'
 import { InTotoError } from '../errors.ts'
-import { recordSide, type RecordOptions } from './artifacts.ts'
+import { isWritten, recordSide, type RecordOptions } from './artifacts.ts'
 import { runCommand, type ChildResult } from './child.ts'
 import { printable } from './fault.ts'
-import { dismissThreads } from './parallel.ts'
+import { dismissThreads, isSame } from './parallel.ts'
 
 /** A step to carry out. Recording options hold for materials and products. */
 export interface RunOptions extends RecordOptions {
@@ -54,7 +54,7 @@ export async function runStep(o: RunOptions): Promise<StepRun> {
   const materials = before.write()
   const result = await running
   if (result?.timedOut) throw outOfTime(o)
-  const after = recordSide(o.products ?? [], recording, isSame(o.materials, o.products) ? before : undefined)
+  const after = recordSide(o.products ?? [], recording, isSame(o.materials ?? [], o.products ?? []) ? before : undefined)
   dismissThreads()
   const products = after.write()
   const byproducts = result === undefined ? emptyRecord<JsonValue>() : byproductsOf(result)
@@ -63,19 +63,10 @@ export async function runStep(o: RunOptions): Promise<StepRun> {
   return { link, counts, code: result?.code ?? 0, ...(result?.signal === undefined ? {} : { signal: result.signal }) }
 }
 
-function isSame(a: readonly string[] = [], b: readonly string[] = []): boolean {
-  return a.length === b.length && a.every((path, i) => path === b[i])
-}
-
 function linkOf(init: LinkInit, materials: WrittenSide | Artifacts, products: WrittenSide | Artifacts): Link {
   if (isWritten(materials) && isWritten(products)) return writtenLink(init, { materials, products })
   const maps = (side: WrittenSide | Artifacts): Artifacts => (isWritten(side) ? side.toArtifacts() : side)
   return createLink({ ...init, materials: maps(materials), products: maps(products) })
-}
-
-/** An artifact may be called as a member of ours is, but is no function. */
-function isWritten(side: WrittenSide | Artifacts): side is WrittenSide {
-  return typeof side['toArtifacts'] === 'function'
 }
 
 function countOf(side: WrittenSide | Artifacts): number {
