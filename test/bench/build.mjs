@@ -32,7 +32,7 @@ export async function build({ place, record, quick, progress, only }) {
       tree: true,
     })
     const racers = [contender('a', 'off'), contender('on', 'on'), contender('b', 'off')]
-    const [a, on, b] = race(racers, { least: quick ? 2 : 5, most: 20, seconds: quick ? 5 : 150 })
+    const [a, on, b] = race(racers, { least: quick ? 2 : 4, most: 20, seconds: quick ? 5 : 100 })
     const ofRounds = (figure) => median(on.samples.map((sample, i) => (2 * sample[figure]) / (a.samples[i][figure] + b.samples[i][figure])))
     sameBuild(folder, { name, modules, extension })
     const megabytes = Math.min(...on.said.map(Number)) - Math.min(...[...a.said, ...b.said].map(Number))

@@ -6,9 +6,13 @@ const table = (head, rows) => [head, head.map(() => '---'), ...rows].map((cells)
 /** What a run found, as it is kept in JSON. */
 export function document({ machine, figures, sections, note }) {
   const rows = targets.map((target) => targetRow(target, figures[target.key]))
-  const why = targets
-    .filter((target) => figures[target.key] !== undefined && !isReached(target, figures[target.key], target.goal))
-    .map(({ key, what }) => `- ${what}: ${reasonOf(key) ?? 'not known yet'}`)
+  const missed = targets.filter((target) => figures[target.key] !== undefined && !isReached(target, figures[target.key], target.goal))
+  const byReason = new Map()
+  for (const { key, what } of missed) {
+    const reason = reasonOf(key) ?? 'not known yet'
+    byReason.set(reason, [...(byReason.get(reason) ?? []), what])
+  }
+  const why = [...byReason].map(([reason, rows]) => `- ${rows.join('; ')}: ${reason}`)
   const parts = sections.map(({ title, head, rows: lines }) => `## ${title}\n\n${table(head, lines)}\n`)
   return `# Performance
 

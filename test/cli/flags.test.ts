@@ -13,7 +13,10 @@ const folder = fileURLToPath(new URL('../../packages/cli/src/', import.meta.url)
 /** Every command there is, by the name of its file and export. */
 async function everyCommand(): Promise<[string, CommandFile][]> {
   Object.assign(globalThis, { PACKAGE_VERSION: '0.0.0' })
-  const files = (readdirSync(folder, { recursive: true }) as string[]).filter((name) => name.endsWith('.ts') && name !== 'main.ts')
+  // These two are no libraries: to load them is to run a command, and its end is the end of the process.
+  const files = (readdirSync(folder, { recursive: true }) as string[]).filter(
+    (name) => name.endsWith('.ts') && !['main.ts', 'entry.ts'].includes(name),
+  )
   const found: [string, CommandFile][] = []
   for (const file of files) {
     const exported = (await import(join(folder, file))) as Record<string, unknown>

@@ -1,5 +1,5 @@
 /**
- * What V8 made of our largest file is kept from one call to the next, since compiling that file and running it for the first time is most of a short
+ * What V8 made of our largest files is kept from one call to the next, since compiling them and running them for the first time is most of a short
  * verdict. Called once, before a command is loaded. What is found is believed, and V8 checks none of it: so it is looked for only in a folder, and made
  * only of code, such that whoever could have put it there could as well have changed the code. All that fails is silent: it is only slower.
  */
@@ -128,8 +128,8 @@ function readKept(path: string, mark: Buffer): { data: Buffer; age: number } | u
   }
 }
 
-/** So many commands of so many versions of ours and of Node may be in use side by side. */
-const most = 24
+/** So many commands of so many versions of ours and of Node may be in use side by side, each with up to three files. */
+const most = 48
 
 /** Written whole or not at all; what has not been written for longest makes room. */
 function keep(path: string, { mark, age, script }: { mark: Buffer; age: number; script: Script }): void {
