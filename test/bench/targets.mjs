@@ -44,12 +44,12 @@ export const reasons = {
   'verify.rules.':
     'by its profile two fifths apply the rules, a fifth reads the links, an eighth the layout; most of the rest is start-up.',
   'run.10000':
-    'our code runs for the first time there: V8’s optimising compiler takes a sixth of the processor (by perf), and the one look at a file takes 2.7 of 14 µs, where it takes 1.3 of 11 among 50,000 files. The bare loop of open, read, hash and close is 1.25 of all that C does. A thread costs 1.5 bare starts of Node: it takes a tenth off the wall clock for a sixth more processor. Start-up is a tenth of the wall clock, writing and signing the link an eighth.',
+    'our code runs for the first time there: V8’s optimising compiler takes a sixth of the processor (by perf), and the one look at a file takes 2.7 of 14 µs, where it takes 1.3 of 11 among 50,000 files. The bare loop of open, read, hash and close is 1.25 of all that C does. A thread costs 1.5 bare starts of Node: it takes a tenth off the wall clock for a sixth more processor. Start-up is a tenth of the wall clock, writing and signing the link a tenth.',
   'run.50000':
     'the bare loop of open, read, hash and close is 1.1 of all that C does, and with one look at each file 1.27. The rest is walking, names, garbage, compiling, two threads in place of one, and writing and signing the link: a seventh of the wall clock, which no thread shares.',
   'run.large.': 'both threads hash as fast as the library can, and Python takes only 1.3 of our processor time.',
   'build.rss':
-    'the heap grows by the link, its text and digests of 5,000 modules, and is not collected before a build ends; not taken apart further.',
+    'Rollup, which adds most, takes 1.2 GB by itself, and three builds without the plugin differ by 77 MB; in three of each the least with it was 16 MB more than the least without.',
   'build.':
-    'of the processor time that the plugin takes for 5,000 modules without any bundler around it, a quarter is the bare loop of opening, reading, looking at, hashing and closing each file, a quarter V8 compiling in other threads what runs for each module, a sixth is loading the plugin, a tenth collects garbage; the rest lists folders, collects modules, makes, signs and writes the link. Where two builds without the plugin differ by more than the limit allows (see the table below), the figure says nothing finer.',
+    'the plugin alone, without any bundler around it, takes for 5,000 modules 0.015 of the processor time that Rollup takes for them, 0.07 of Vite’s, 0.09 of esbuild’s and 0.12 of Rolldown’s (medians of some minutes, not of the run below); esbuild takes 0.03 to 0.09 more when it is asked for its metafile, whoever asks. Of the plugin’s part a third is the bare loop of opening, reading, looking at, hashing and closing each file, a quarter V8 compiling in other threads what runs for each module, a seventh is loading the plugin, a twentieth collects garbage; the rest lists folders, collects modules, makes, signs and writes the link. Where two builds without the plugin differ by more than the limit allows (see the table below), the figure says nothing finer.',
 }
