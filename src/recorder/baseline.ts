@@ -11,7 +11,7 @@ const lockfiles: readonly string[] = ['package-lock.json', 'npm-shrinkwrap.json'
 
 /** The nearest package.json of each folder: it says what kind of modules its files are, and which package. */
 export function packageFiles(folders: Iterable<string>): Set<string> {
-  const nearest = nearestFile((folder) => below(folder, 'package.json'))
+  const nearest = nearestFile('package.json')
   const found = new Set<string>()
   for (const folder of folders) add(found, nearest(folder))
   return found
@@ -85,12 +85,12 @@ function moduleFile(path: string): string | undefined {
   return [...extensions.map((extension) => path + extension), ...swapped].find(isFile)
 }
 
-/** Looks upward from folders for a file, each folder once however many files it holds. */
-export function nearestFile(candidate: (folder: string) => string): (folder: string) => string | undefined {
+/** Looks upward from folders for a file of this name, each folder once however many files it holds. */
+export function nearestFile(name: string): (folder: string) => string | undefined {
   const known = new Map<string, string | undefined>()
   const look = (folder: string): string | undefined => {
     if (known.has(folder)) return known.get(folder)
-    const file = candidate(folder)
+    const file = below(folder, name)
     const parent = parentOf(folder)
     const answer = isFile(file) ? file : parent === folder ? undefined : look(parent)
     known.set(folder, answer)

@@ -3,11 +3,10 @@
  * build ends first by leaving the process. It never writes to the repository.
  */
 import { execFile, spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { InTotoError } from 'intoto'
-import { upward } from './place.ts'
+import { repositoryOf } from './place.ts'
 
 /** What git says; `done` resolves when it is known, or known to be unknowable. */
 export interface GitState {
@@ -38,9 +37,9 @@ export function readGit(folder: string): GitState {
   return state
 }
 
-/** Whether it is worth starting git: it looks for the same (gitrepository-layout), unless it is told where to look. */
+/** Whether it is worth starting git: it looks for the same, unless it is told where to look. */
 function mayBeRepository(folder: string): boolean {
-  return process.env['GIT_DIR'] !== undefined || upward(folder, (at) => existsSync(join(at, '.git'))) !== undefined
+  return process.env['GIT_DIR'] !== undefined || repositoryOf(folder) !== undefined
 }
 
 /**

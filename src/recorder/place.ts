@@ -28,7 +28,7 @@ export function findRoot(option: string, from: string): Root {
 function rootFolder(option: string, from: string): string | undefined {
   if (option === 'package') return upward(from, (folder) => existsSync(join(folder, 'package.json'))) ?? from
   if (option === 'workspace') return upward(from, isWorkspace)
-  if (option === 'git') return upward(from, (folder) => existsSync(join(folder, '.git')))
+  if (option === 'git') return repositoryOf(from)
   return resolve(from, option)
 }
 
@@ -38,6 +38,11 @@ export function upward(from: string, accepts: (folder: string) => boolean): stri
     if (accepts(folder)) return folder
     if (dirname(folder) === folder) return undefined
   }
+}
+
+/** The folder at or above this one that git takes for a working tree (gitrepository-layout). */
+export function repositoryOf(from: string): string | undefined {
+  return upward(from, (folder) => existsSync(join(folder, '.git')))
 }
 
 function isWorkspace(folder: string): boolean {

@@ -5,7 +5,7 @@
 import { dirname, isAbsolute, join, resolve, sep } from 'node:path'
 import { createRequire } from 'node:module'
 import { isFile, nearestFile, textOf } from './baseline.ts'
-import { below, isDependency } from './place.ts'
+import { isDependency } from './place.ts'
 import { filesMatching, selector } from './select.ts'
 
 /** What TypeScript's options bear upon: sources with its syntax, all of the project's, or files of packages, too. */
@@ -44,7 +44,7 @@ function nearestConfigs(files: Files, configured: Configured): Set<string> {
     if (configured === 'typed' && !/\.(?:[cm]?tsx?|[cm]?jsx|vue|svelte|astro)$/.test(file)) return
     folders.add(folder)
   })
-  const nearest = [nearestFile((folder) => below(folder, 'tsconfig.json')), nearestFile((folder) => below(folder, 'jsconfig.json'))]
+  const nearest = [nearestFile('tsconfig.json'), nearestFile('jsconfig.json')]
   const found = new Set<string>()
   for (const folder of folders) {
     const start = nearest.map((look) => look(folder)).find((path) => path !== undefined)
