@@ -16,6 +16,7 @@ import { promisify } from 'node:util'
 import type { PrivateKey } from './crypto.ts'
 import { refuseSlow } from './pbes2.ts'
 import type { Algorithm, Hash } from './scheme.ts'
+import { publicMaterial } from './spki.ts'
 
 /** See `Crypto.base64`: several times as fast as any script, and nothing that V8 must compile. */
 export function base64(bytes: Uint8Array): Uint8Array {
@@ -61,7 +62,7 @@ const edHead = Buffer.from('302a300506032b6570032100', 'hex')
 /** As a JWK (RFC 8037), an Ed25519 key spares OpenSSL its search for whoever reads or writes what stands around the bytes. */
 function writeSpki(key: KeyObject): Uint8Array {
   if (key.asymmetricKeyType !== 'ed25519') return plain(key.export({ format: 'der', type: 'spki' }))
-  return plain(Buffer.concat([edHead, Buffer.from(key.export({ format: 'jwk' }).x ?? '', 'base64url')]))
+  return publicMaterial('ed25519', plain(Buffer.from(key.export({ format: 'jwk' }).x ?? '', 'base64url'))).spki
 }
 
 function readSpki(bytes: Buffer): KeyObject {
