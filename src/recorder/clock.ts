@@ -21,6 +21,8 @@ export interface Clock {
 
 /** The kernel stamps files from a clock that ticks every 1 to 10 ms; some network and memory card file systems tick every second or two. */
 const patience = 25
+/** Stamps that are read after the tick: one that the process was held up at says less about when it began than one that it was not. */
+const extra = 2
 /** More than what two numbers of this size must differ by to differ at all. */
 const step = 0.0005
 /** Looking again and again would cost processor time. */
@@ -34,20 +36,23 @@ const pause = new Int32Array(new SharedArrayBuffer(4))
 export function readClock(folder: string): Clock {
   const descriptor = openProbe(folder)
   try {
-    const first = stamp(descriptor)
+    let processFrom = -Infinity
+    const stamp = (): number => {
+      writeSync(descriptor, '.', 0)
+      const time = fstatSync(descriptor).ctimeMs
+      // A stamp is never ahead of the clock, so each of these is too early, if anything: by the lag of the stamp, and by a pause of this process.
+      processFrom = Math.max(processFrom, time - performance.now())
+      return time
+    }
+    const first = stamp()
     let last = first
-    for (const end = performance.now() + patience; last === first && performance.now() < end; last = stamp(descriptor))
-      Atomics.wait(pause, 0, 0, 0.5)
+    for (const end = performance.now() + patience; last === first && performance.now() < end; last = stamp()) Atomics.wait(pause, 0, 0, 0.5)
+    for (let left = extra; left > 0; left--) stamp()
     const ticked = last > first
-    return { changedFrom: ticked ? last : first + step, writtenFrom: ticked ? last : first, processFrom: last - performance.now() }
+    return { changedFrom: ticked ? last : first + step, writtenFrom: ticked ? last : first, processFrom }
   } finally {
     closeSync(descriptor)
   }
-}
-
-function stamp(descriptor: number): number {
-  writeSync(descriptor, '.', 0)
-  return fstatSync(descriptor).ctimeMs
 }
 
 /** Watchers ignore node_modules, so the probe goes there when it can. */
