@@ -17,7 +17,7 @@ export function document({ machine, figures, sections, note }) {
   return `# Performance
 
 Written by \`npm run bench -- --write\`: whole processes, in turn, on one machine (${machine}). Figures are ratios of medians, for builds
-the median of each round's ratio, with all files in the page cache; none says anything about milliseconds. A ratio counts only with equal work: each implementation must record
+of the least of as many with the plugin as without, with all files in the page cache; none says anything about milliseconds. A ratio counts only with equal work: each implementation must record
 the same artifacts, and refuse a changed and a missing link; a build must put out the same files with the plugin as without, and its link must hold every
 module. Otherwise the run stops.${note === undefined ? '' : `\n\n${note}`}
 
