@@ -1,11 +1,13 @@
 /** Inspections from the verifier's side: when they run, what they are told, how they fail. Real commands run in test/node. */
 import { describe, expect, it } from 'vitest'
 import { createLink, InTotoError, linkFileName, type Inspect, type Inspection } from 'intoto'
-import { alice, codesOf, errorsOf, files, inspection, layout, linkFile, signed, step, verdict } from './world.ts'
+import { alice, bob, carol, codesOf, errorsOf, files, inspection, layout, linkFile, signed, step, verdict } from './world.ts'
 
 const build = step('build', { products: ['ALLOW *'] })
 const links = [await linkFile(alice, { name: 'build', products: files({ 'dist/a.js': 'a' }) })]
 const forbidden: Inspect = () => Promise.reject(new Error('an inspection ran'))
+
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 describe('inspections', () => {
   it('run in layout order when everything before them holds, and are told the link files of this run', async () => {
@@ -30,6 +32,18 @@ describe('inspections', () => {
       { name: 'one', kind: 'inspection', status: 'ok', threshold: 0, products: 1 },
       { name: 'two', status: 'ok' },
     ])
+  })
+
+  it('see a file that only has the name of a link, and one that does not hold', async () => {
+    const told: string[][] = []
+    const inspect: Inspect = async (what: Inspection, { linkFiles }) => (told.push([...linkFiles]), createLink({ name: what.name }))
+    const wire = layout([{ ...build, pubkeys: [alice, bob, carol].map(({ key }) => key.keyid) }], { inspect: [inspection('look')] })
+    const junk = { [linkFileName('build', bob.key.keyid)]: utf8('#!/bin/sh') }
+    const forged = { [linkFileName('build', carol.key.keyid)]: Object.values(await linkFile(bob, { name: 'build' }))[0]! }
+    expect((await verdict({ layout: wire, links: [...links, junk, forged], options: { inspect } })).ok).toBe(true)
+    const statements = { [`build.${bob.key.keyid.slice(0, 8)}.json`]: utf8('{}') }
+    expect((await verdict({ layout: wire, links: [...links, statements], options: { inspect, statements: true } })).ok).toBe(true)
+    expect(told).toEqual([[linkFileName('build', alice.key.keyid)], [linkFileName('build', alice.key.keyid)]])
   })
 
   it('end without any verdict when they are interrupted, in a sublayout too', async () => {

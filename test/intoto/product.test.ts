@@ -1,6 +1,6 @@
 /** What lies on the disk against what the links say, both ways round; and link files that travel with the product. */
 import { describe, expect, it } from 'vitest'
-import { createLink, linkFileName, type Artifacts, type ProductEvidence } from 'intoto'
+import { createLink, linkFileName, type Artifacts, type ProductEvidence, type Report } from 'intoto'
 import { alice, bob, carol, codesOf, errorsOf, files, layout, linkFile, mallory, sha256, step, verdict, type Chain } from './world.ts'
 
 const buildLink = await linkFile(alice, {
@@ -168,6 +168,25 @@ describe('a file that is judged', () => {
     expect(codesOf(await judged(file('dist/b/index.js', 'b'), { ...steps, links: [await both('b')] }))).toEqual([])
     expect(codesOf(await judged(file('dist/b/index.js', 'a'), { ...steps, links: [await both('b')] }))).toEqual(['E_PRODUCT'])
     expect(codesOf(await judged(file('index.js', 'a'), { ...steps, links: [await both('a')] }))).toEqual([])
+  })
+
+  it('is no product of the chain when a later step deleted it, as in its folder', async () => {
+    const clean = step('clean', { by: [bob], materials: ['DELETE dist/b.js'], products: ['DISALLOW dist/b.js'] })
+    const links = [
+      sourceLink,
+      buildLink,
+      await linkFile(bob, { name: 'clean', materials: files(honest), products: files({ 'dist/a.js': 'a' }) }),
+    ]
+    const changes = { layout: layout([step('source'), step('build'), clean]), links }
+    const one = (name: string, content: string): Promise<Report> =>
+      judged({ path: name, kind: 'file', artifacts: files({ [name]: content }), ignore: [] }, changes)
+    expect((await one('dist/a.js', 'a')).ok).toBe(true)
+    for (const name of ['dist/b.js', 'elsewhere/b.js']) {
+      const report = await one(name, 'b')
+      expect(errorsOf(report)).toMatchObject([{ code: 'E_PRODUCT', file: name, message: `${name}: is on the disk, but no step made it` }])
+    }
+    const inFolder = await judged(folder(honest), changes)
+    expect(errorsOf(inFolder)).toMatchObject([{ code: 'E_PRODUCT', file: 'dist/b.js', cause: '"clean" deleted what "build" made' }])
   })
 
   it('is refused when it differs, is unknown or is not there', async () => {

@@ -1,6 +1,6 @@
 /** A layout delivered in place of a link: its key, its folder, its expiry, its summary, and no way to go on for ever. */
 import { describe, expect, it } from 'vitest'
-import { createLink, linkFileName, type Inspect } from 'intoto'
+import { createLink, InTotoError, linkFileName, memoryLinks, toLayoutKey, type Inspect, type LinkSource } from 'intoto'
 import {
   alice,
   bob,
@@ -229,6 +229,43 @@ describe('sublayouts within sublayouts', () => {
   })
 })
 
+describe('sublayouts whose keys share the name of a file', () => {
+  /** A tower of layouts, each with one step that one key may carry out under many ids with the same first digits. */
+  async function fan(width: number, height: number): Promise<Record<string, Uint8Array>> {
+    const ids = Array.from({ length: width }, (_, i) => `aaaaaaaa${i.toString(16).padStart(8, '0')}`)
+    const keys = Object.fromEntries(ids.map((keyid) => [keyid, { ...toLayoutKey(alice.key), keyid }]))
+    const every = { keyids: () => ids }
+    const name = 'build.aaaaaaaa'
+    let contents: Record<string, Uint8Array> = { [`${name}.link`]: await signed(createLink({ name: 'build' }), [alice], every) }
+    for (let level = 0; level < height; level++) {
+      const inner = layout([{ ...step('build'), pubkeys: ids }], { keys, readme: `level ${level}` })
+      const below = Object.entries(contents).map(([path, bytes]) => [`${name}/${path}`, bytes])
+      contents = { [`${name}.link`]: await signed(inner, [alice], every), ...Object.fromEntries(below) }
+    }
+    const top = `build.${alice.key.keyid.slice(0, 8)}`
+    const moved = Object.entries(contents).map(([path, bytes]) => [path.replace(name, top), bytes])
+    return { ...Object.fromEntries(moved), [`${top}.link`]: await signed(layout([{ ...step('build'), pubkeys: ids }], { keys }), [alice]) }
+  }
+
+  /** Counts how often files are read. */
+  const counted = (source: LinkSource, reads: string[]): LinkSource => ({
+    get: async (...where) => (await source.get(...where)).map(({ file, read }) => ({ file, read: () => (reads.push(file), read()) })),
+    list: (name) => source.list(name),
+    within: (...where) => counted(source.within(...where), reads),
+  })
+
+  it('are not opened again and again, since a few layers of them would never end', async () => {
+    const reads: string[] = []
+    const links = counted(memoryLinks(await fan(20, 4)), reads)
+    const report = await verdict({ layout: outer, options: { links } })
+    expect(errorsOf(report)).toMatchObject([{ code: 'E_FORMAT', message: expect.stringContaining('more than the limit of 16 (fileUses)') }])
+    expect(reads.length).toBeLessThan(5 * 16)
+    expect((await verdict({ layout: layout([step('build')]), links: [await fan(2, 2)] })).ok).toBe(true)
+    const few = { limits: { fileUses: 3 } }
+    expect(codesOf(await verdict({ layout: outer, links: [await fan(2, 2)], options: few }))).toEqual(['E_FORMAT'])
+  })
+})
+
 describe('inspections of sublayouts', () => {
   const inner = layout(innerSteps, { inspect: [inspection('inside', { products: ['REQUIRE seen', 'ALLOW *'] })] })
 
@@ -269,5 +306,30 @@ describe('inspections of sublayouts', () => {
       options: { inspect: async ({ name }) => (ran.push(name), createLink({ name })) },
     })
     expect([report.ok, ran]).toEqual([false, ['inside']])
+  })
+
+  it('fail the whole from any depth, by their command and by their rules', async () => {
+    const deep = layout([step('compile', { by: [bob] })], { inspect: [inspection('deep', { products: ['REQUIRE seen', 'ALLOW *'] })] })
+    const middle = layout([step('fetch', { by: [bob] })], { inspect: [inspection('middle')] })
+    const links = [
+      await sublayout(middle),
+      folder('build', alice, {
+        [linkFileName('fetch', bob.key.keyid)]: await signed(deep, [bob]),
+        ...folder('fetch', bob, await linkFile(bob, { name: 'compile', products: files({ app: 'a' }) })),
+      }),
+    ]
+    const wire = { ...outer, inspect: [inspection('outside')] }
+    const ran: string[] = []
+    const seen: Inspect = async ({ name }) => (ran.push(name), createLink({ name, products: files({ seen: '1' }) }))
+    expect([(await verdict({ layout: wire, links, options: { inspect: seen } })).ok, ran]).toEqual([true, ['deep', 'middle', 'outside']])
+    ran.length = 0
+    const unseen: Inspect = async ({ name }) => (ran.push(name), createLink({ name }))
+    const byRule = await verdict({ layout: wire, links, options: { inspect: unseen } })
+    expect([byRule.ok, ran]).toEqual([false, ['deep']])
+    expect(errorsOf(byRule)).toMatchObject([{ code: 'E_RULE', step: 'build/fetch/deep', file: 'seen' }])
+    const failing: Inspect = () => Promise.reject(new InTotoError({ code: 'E_INSPECTION', message: 'ended with 1' }))
+    const byCommand = await verdict({ layout: wire, links, options: { inspect: failing } })
+    expect(errorsOf(byCommand)).toMatchObject([{ code: 'E_INSPECTION', step: 'build/fetch/deep' }])
+    expect(byCommand).toMatchObject({ ok: false, steps: [{ status: 'fail', sublayout: { ok: false, steps: [{ status: 'fail' }] } }] })
   })
 })

@@ -281,6 +281,20 @@ describe('a link that does not count', () => {
     ])
   })
 
+  it('is too large to look for its signer with every key and every entry', async () => {
+    const large = createLink({ ...link, byproducts: { stdout: 'x'.repeat(4_000_000) } })
+    const flood = (bytes: Uint8Array, entries: number): Uint8Array => {
+      const file = JSON.parse(text(bytes)) as { signatures: { keyid: string; sig: string }[] }
+      const [own] = file.signatures
+      const other = (i: number) => ({ keyid: '', sig: Buffer.alloc(64, i).toString('base64') })
+      return utf8(JSON.stringify({ ...file, signatures: [...Array.from({ length: entries }, (_, i) => other(i)), own] }))
+    }
+    const signedByBob = await signed(large, [bob])
+    const told = async (entries: number) => errorsOf(await judgeWith({ [fileOf(bob)]: flood(signedByBob, entries) }))
+    expect(await told(2)).toMatchObject([{ code: 'E_ACTOR', actual: { from: 'may perform "test"' } }])
+    expect(await told(12)).toMatchObject([{ code: 'E_ACTOR', actual: { from: 'not in this layout' } }])
+  })
+
   it("has no id in its signature: not counted, unlike an owner's", async () => {
     const bytes = encodeMetadata(await sign(link, [alice.signer], { keyids: () => [''] }))
     expect(codesOf(await judgeWith({ [fileOf(alice)]: bytes }))).toEqual(['E_ACTOR'])

@@ -55,6 +55,9 @@ describe('verify and judge', () => {
       problems: [],
       steps: [{ name: 'build', status: 'ok', products: 1, links: [{ counted: true, format: 'dsse' }] }],
     })
+    await expect(verify(yes, { keys: [owner.key], links: memoryLinks({}), now: new Date('never') })).rejects.toMatchObject({
+      problem: { code: 'E_CONFIG' },
+    })
     const error = await verify(yes, { keys: [owner.key], links: memoryLinks({}) }).catch((cause: unknown) => cause)
     expect(error).toBeInstanceOf(VerificationError)
     expect(error).toBeInstanceOf(InTotoError)

@@ -24,6 +24,8 @@ export interface Limits {
   /** Bytes of one artifact rule. */
   ruleBytes: number
   sublayoutDepth: number
+  /** How often one file may be opened in a verification: by ids of a step that share its name, and by sublayouts that share its folder. */
+  fileUses: number
 }
 
 /** Far above what honest metadata needs, far below what harms a small machine. */
@@ -38,6 +40,7 @@ export const defaultLimits: Readonly<Limits> = {
   rules: 20_000,
   ruleBytes: 4_096,
   sublayoutDepth: 16,
+  fileUses: 16,
 }
 
 /** No `Limits.depth` goes beyond this; every recursive walk over JSON is safe at this depth. */

@@ -3,6 +3,7 @@
  * links. A file that cannot be read counts as absent; one that can but does not hold is refused with its reason. Never counts anything.
  */
 import { equalBytes } from '../encoding/bytes.ts'
+import { beyondLimit } from '../encoding/limits.ts'
 import { InTotoError, type ProblemInit } from '../errors.ts'
 import { isKnownKeytype, type Key } from '../keys/key.ts'
 import { decodeMetadata, hasSignature, type Metadata } from '../metadata/metadata.ts'
@@ -58,6 +59,7 @@ async function findStatements(
   if (run.session.options.statements !== true || links.statements === undefined) return []
   const candidates: Candidate[] = []
   for (const file of await links.statements(step.name, keyid)) {
+    countUse(run, file.file)
     for (const line of await envelopesOf(file)) {
       const candidate = await open(run, { file: file.file, read: async () => line }, { keyid, key })
       // Bundles hold whatever somebody said about the product; what is no link of this step is not meant for it.
@@ -98,6 +100,7 @@ interface Filed {
 async function openAll(run: Run, step: Step, { files, keyid, key }: Filed): Promise<Candidate[]> {
   const opened: Candidate[] = []
   for (const file of files) {
+    countUse(run, file.file)
     const candidate = await open(run, file, { keyid, key })
     const bytes = candidate.metadata?.bytes
     const other = opened.find(({ metadata }) => metadata !== undefined && bytes !== undefined)
@@ -118,8 +121,15 @@ async function openAll(run: Run, step: Step, { files, keyid, key }: Filed): Prom
   return Promise.all(opened.map((candidate) => check(run, step, candidate)))
 }
 
+/** Ids that begin alike share a file, and layouts within layouts share it again: a few layers of them would never end. */
+function countUse(run: Run, file: string): void {
+  const { limits, uses } = run.session
+  const count = (uses.get(file) ?? 0) + 1
+  uses.set(file, count)
+  if (count > limits.fileUses) throw beyondLimit('fileUses', limits.fileUses, `${shown(file)}: key ids that share this file`)
+}
+
 async function open(run: Run, file: LinkFile, filed: { keyid: string; key: Key }): Promise<Candidate> {
-  run.session.files.push(file.file)
   try {
     const metadata = decodeMetadata(await file.read(), { limits: run.session.limits, what: shown(file.file) })
     return { file: file.file, ...filed, metadata }
@@ -130,7 +140,13 @@ async function open(run: Run, file: LinkFile, filed: { keyid: string; key: Key }
   }
 }
 
-async function check(run: Run, step: Step, candidate: Candidate): Promise<Candidate> {
+async function check(run: Run, step: Step, opened: Candidate): Promise<Candidate> {
+  const candidate = await judged(run, step, opened)
+  if (candidate.fault === undefined) run.session.files.push(candidate.file)
+  return candidate
+}
+
+async function judged(run: Run, step: Step, candidate: Candidate): Promise<Candidate> {
   const { metadata, key } = candidate
   if (metadata === undefined) return candidate
   const fault = keyFault(candidate) ?? (await signatureFault(run, step, candidate, metadata))

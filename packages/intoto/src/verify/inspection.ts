@@ -14,9 +14,11 @@ import { checkTravellingLinks } from './travel.ts'
 
 /** Runs them in order, those of sublayouts first; stops at the first that cannot be run, since later ones work in the same folder. */
 export async function runInspections(run: Run): Promise<void> {
-  for (const { run: inner } of run.sublayouts) {
+  for (const { step, run: inner } of run.sublayouts) {
+    const before = inner.report.problems.length
     await runInspections(inner)
-    if (inner.failed) return
+    run.absorb(step, inner.report.problems.slice(before))
+    if (run.failed) return
   }
   for (const [i, inspection] of run.layout.inspect.entries()) {
     const report = run.report.inspections[i]!

@@ -30,20 +30,25 @@ export function checkProduct(run: Run, product: ProductEvidence, attested: Reado
   const problems = new Findings(run)
   for (const name of Object.keys(product.artifacts).sort()) {
     const digests = product.artifacts[name]!
-    const maker = makers.get(name)
-    const called = maker === undefined ? [] : productNames(maker, product, name)
-    if (maker === undefined && attested.has(name)) report.links++
-    else if (maker === undefined) judgeUnknown(run, { product, name, digests, report, problems })
-    else if (called.some((other) => !sameDigests(maker.link.products[other]!, maker.link.products[called[0]!]!))) {
+    const found = makers.get(name)
+    if (found === undefined) {
+      if (attested.has(name)) report.links++
+      else judgeUnknown(run, { product, name, digests, report, problems })
+      continue
+    }
+    const { link: maker, called } = found
+    const [recorded] = called
+    const theirs = maker.link.products[recorded!]!
+    if (called.some((other) => !sameDigests(maker.link.products[other]!, theirs))) {
       report.added++
       problems.add('ambiguous', () => ambiguous(name, maker, called))
-    } else if (matchDigestSet(digests, maker.link.products[called[0]!]!)) report.matched++
+    } else if (matchDigestSet(digests, theirs)) report.matched++
     else {
       report.changed++
-      problems.add(`changed after ${maker.link.name}`, () => changed(run, { name, digests, maker, recorded: called[0]! }))
+      problems.add(`changed after ${maker.link.name}`, () => changed(run, { name, digests, maker, recorded: recorded! }))
     }
   }
-  for (const [name, maker] of makers) {
+  for (const [name, { link: maker }] of makers) {
     if (Object.hasOwn(product.artifacts, name) || product.kind === 'file') continue
     report.missing++
     problems.add(`missing of ${maker.link.name}`, () => missing(name, maker, run))
@@ -59,34 +64,61 @@ export function checkProduct(run: Run, product: ProductEvidence, attested: Reado
   problems.flush()
 }
 
+/** Who made a file, and under which of its products' names. */
+interface Maker {
+  readonly link: ChainLink
+  readonly called: readonly string[]
+}
+
 /** Name on the disk to the last step whose products name it. */
-function makersOf(run: Run, product: ProductEvidence): Map<string, ChainLink> {
-  const makers = new Map<string, ChainLink>()
-  for (const { step } of run.steps) {
-    const link = run.chain.get(step.name)!
-    const rules = deletions(step)
-    if (rules.length > 0) for (const name of makers.keys()) if (isDeleted(link, rules, name)) makers.delete(name)
-    for (const name of namesOf(link.link.products)) {
-      if (product.kind === 'folder' ? isBelow(product.path, name) : Object.hasOwn(product.artifacts, name)) makers.set(name, link)
-    }
+function makersOf(run: Run, product: ProductEvidence): Map<string, Maker> {
+  const makers = new Map<string, Maker>()
+  if (product.kind === 'folder') {
+    for (const [name, link] of standing(run, (other) => isBelow(product.path, other))) makers.set(name, { link, called: [name] })
+    return makers
   }
-  if (product.kind === 'file') for (const name of Object.keys(product.artifacts)) addByBaseName(run, makers, name)
+  for (const name of Object.keys(product.artifacts)) {
+    const maker = makerOfFile(run, name)
+    if (maker !== undefined) makers.set(name, maker)
+  }
   return makers
 }
 
-/** A single file may lie elsewhere than where it was made (`.release/app-1.0.0.tgz`); its last name is what it is known by. */
-function addByBaseName(run: Run, makers: Map<string, ChainLink>, name: string): void {
-  if (makers.has(name)) return
-  for (const { step } of run.steps) {
-    const link = run.chain.get(step.name)!
-    if (namesOf(link.link.products).some((product) => baseName(product) === baseName(name))) makers.set(name, link)
-  }
+/** A single file may lie elsewhere than where it was made (`.release/app-1.0.0.tgz`); then its last name is what it is known by. */
+function makerOfFile(run: Run, name: string): Maker | undefined {
+  const named = standing(run, (other) => baseName(other) === baseName(name))
+  const own = named.get(name)
+  if (own !== undefined) return { link: own, called: [name] }
+  if (deletedBy(run, name) !== undefined) return undefined
+  const links = new Set(named.values())
+  const link = [...run.chain.values()].findLast((one) => links.has(one))
+  return link === undefined ? undefined : { link, called: [...named.keys()].filter((other) => named.get(other) === link) }
 }
 
-/** Products of its maker that the file may be: itself, or all that have its last name. */
-function productNames({ link }: ChainLink, product: ProductEvidence, name: string): string[] {
-  if (product.kind === 'folder' || Object.hasOwn(link.products, name)) return [name]
-  return namesOf(link.products).filter((other) => baseName(other) === baseName(name))
+/** Products that no later step deleted, each with the last step that made it. */
+function standing(run: Run, isAsked: (name: string) => boolean): Map<string, ChainLink> {
+  const made = new Map<string, ChainLink>()
+  for (const { step } of run.steps) {
+    const link = run.chain.get(step.name)!
+    const rules = deletions(step)
+    if (rules.length > 0) for (const name of made.keys()) if (isDeleted(link, rules, name)) made.delete(name)
+    for (const name of namesOf(link.link.products)) if (isAsked(name)) made.set(name, link)
+  }
+  return made
+}
+
+/** The steps that made a file and deleted it again. */
+function deletedBy(run: Run, name: string): { maker: string; step: string } | undefined {
+  let maker: string | undefined
+  let found: { maker: string; step: string } | undefined
+  for (const { step } of run.steps) {
+    const link = run.chain.get(step.name)!
+    if (maker !== undefined && isDeleted(link, deletions(step), name)) found = { maker, step: step.name }
+    if (!Object.hasOwn(link.link.products, name)) continue
+    maker = step.name
+    found = undefined
+  }
+  return found
 }
 
 function isBelow(path: string, name: string): boolean {
@@ -132,8 +164,12 @@ function isLaterLink(run: Run, name: string): boolean {
 }
 
 function added(run: Run, { name, digests, isLink }: { name: string; digests: DigestMap; isLink: boolean }): ProblemInit {
-  const twin = twinOf(run, digests)
-  const cause = isLink ? 'it is a link file, but not one that was verified here' : twin
+  const deleted = deletedBy(run, name)
+  const cause = isLink
+    ? 'it is a link file, but not one that was verified here'
+    : deleted === undefined
+      ? twinOf(run, digests)
+      : `"${shown(deleted.step)}" deleted what "${shown(deleted.maker)}" made`
   return {
     code: 'E_PRODUCT',
     file: name,

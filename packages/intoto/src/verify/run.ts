@@ -17,9 +17,16 @@ export interface Session {
   readonly options: VerifyOptions
   readonly limits: Limits
   readonly now: Date
-  /** Every link file that was opened: inspections must not take them for artifacts. */
+  /** Every file whose link, sublayout or Statement holds: inspections must not take them for artifacts. */
   readonly files: string[]
+  /** How often each file was opened. */
+  readonly uses: Map<string, number>
+  /** What may still be spent on saying who signed a file that does not count. */
+  readonly explaining: { bytes: number }
 }
+
+/** Bytes that are read and tried against keys, all in all, to explain a refusal; honest links are far smaller. */
+export const mostExplained: number = 64 * 1024 * 1024
 
 /** A file found for a step under the id of one authorised key. */
 export interface Candidate {
@@ -86,6 +93,13 @@ export class Run {
     if (owner === undefined) return
     if (found.severity === 'warning') owner.warnings.push(found.message)
     else owner.status = 'fail'
+  }
+
+  /** Problems of a sublayout are problems of the step that it stands for. */
+  absorb(step: string, problems: readonly Problem[]): void {
+    for (const found of problems) this.report.problems.push({ ...found, step: found.step === undefined ? step : `${step}/${found.step}` })
+    const report = this.report.steps.find(({ name }) => name === step)
+    if (report !== undefined && problems.some(({ severity }) => severity === 'error')) report.status = 'fail'
   }
 
   get failed(): boolean {

@@ -21,7 +21,7 @@ import { checkRules, refuseWithoutInspect, runInspections } from './inspection.t
 import type { VerifyOptions } from './options.ts'
 import { checkProduct } from './product.ts'
 import { VerificationError, type Report, type StepReport } from './report.ts'
-import { Run, type Candidate, type Session, type StepRun } from './run.ts'
+import { mostExplained, Run, type Candidate, type Session, type StepRun } from './run.ts'
 import type { LinkSource } from './source.ts'
 import { count, shown, whoText } from './text.ts'
 import { checkAgreement, checkThreshold } from './threshold.ts'
@@ -36,9 +36,19 @@ export async function verify(layout: Metadata, options: VerifyOptions): Promise<
   return report
 }
 
-/** The same, with the verdict as data: look at `ok`. */
+/**
+ * The same, with the verdict as data: look at `ok`.
+ * @throws E_CONFIG for a `now` that is no time
+ */
 export async function judge(layout: Metadata, options: VerifyOptions): Promise<Report> {
-  const session: Session = { options, limits: withDefaults(options.limits), now: options.now ?? new Date(), files: [] }
+  const session: Session = {
+    options,
+    limits: withDefaults(options.limits),
+    now: timeOf(options),
+    files: [],
+    uses: new Map(),
+    explaining: { bytes: mostExplained },
+  }
   const run = new Run(session, layout, options.layoutFile === undefined ? {} : { file: options.layoutFile })
   const { product, through } = options
   await guarded(run, async () => {
@@ -46,9 +56,14 @@ export async function judge(layout: Metadata, options: VerifyOptions): Promise<R
     await verifySteps(run, options.links)
     await noteIntactLinks(run, layout)
     if (!run.failed && product !== undefined) checkProduct(run, product, await attestedFiles(run, product))
-    if (!run.failed && through === undefined) await inspectAll(run)
+    if (!run.failed && through === undefined) await runInspections(run)
   })
   return finish(run)
+}
+
+function timeOf({ now = new Date() }: VerifyOptions): Date {
+  if (!Number.isNaN(now.getTime())) return now
+  throw new InTotoError({ code: 'E_CONFIG', message: 'now: not a time', fix: 'give a Date that exists' })
 }
 
 /** What a source or a reader refuses is part of the verdict; what nobody foresaw, and an interrupted inspection, are not caught. */
@@ -194,7 +209,7 @@ async function verifySublayouts(run: Run, links: LinkSource): Promise<void> {
       // Several functionaries may each deliver a layout; the one that fails is the one to look at.
       if (step.report.sublayout === undefined || inner.failed) step.report.sublayout = inner.report
       run.sublayouts.push({ step: step.step.name, run: inner })
-      absorb(run, step.step.name, inner.report.problems)
+      run.absorb(step.step.name, inner.report.problems)
       if (!inner.failed) candidate.link = summarize(inner, step.step.name)
     }
   }
@@ -226,14 +241,6 @@ function checkDepth(run: Run, { step }: StepRun, { sublayout, file }: Candidate)
   return false
 }
 
-/** Problems of a sublayout are problems of the step that it stands for. */
-function absorb(run: Run, step: string, problems: Report['problems']): void {
-  const errors = problems.filter(({ severity }) => severity === 'error')
-  for (const found of problems) run.report.problems.push({ ...found, step: found.step === undefined ? step : `${step}/${found.step}` })
-  const report = run.report.steps.find(({ name }) => name === step)
-  if (report !== undefined && errors.length > 0) report.status = 'fail'
-}
-
 /** The one link of a step that rules look at: all valid ones agree by now. */
 function reduce(run: Run, { step, report, valid }: StepRun): void {
   const [first] = valid
@@ -255,13 +262,6 @@ function summarize(run: Run, name: string): Link {
   return summary
 }
 
-/** Phases 11 and 12, sublayouts first. */
-async function inspectAll(run: Run): Promise<void> {
-  const before = run.sublayouts.map(({ run: inner }) => inner.report.problems.length)
-  await runInspections(run)
-  run.sublayouts.forEach(({ step, run: inner }, i) => absorb(run, step, inner.report.problems.slice(before[i])))
-}
-
 /** An expired layout says nothing about its links; whoever reads the refusal wants to know whether only the date is to blame. */
 async function noteIntactLinks(run: Run, layout: Metadata): Promise<void> {
   const errors = run.report.problems.filter(({ severity }) => severity === 'error')
@@ -280,9 +280,10 @@ async function noteIntactLinks(run: Run, layout: Metadata): Promise<void> {
 
 function finish(run: Run): Report {
   const { report } = run
-  for (const { run: inner } of run.sublayouts) finish(inner)
+  const below = run.sublayouts.map(({ run: inner }) => finish(inner).ok)
   const inspected = run.session.options.through !== undefined || report.inspections.every(({ status }) => status === 'ok')
-  report.ok = !run.failed && inspected
+  // Whatever fails below has failed here by now; a yes must not hang on that alone.
+  report.ok = !run.failed && inspected && below.every(Boolean)
   if (!report.ok) delete report.summary
   if (run.session.options.trace === true && run.chain.size > 0) report.chain = [...run.chain.values()].map(({ link }) => link)
   return report
