@@ -1,7 +1,7 @@
 /** What differs between two layouts, and between a layout and what was observed. */
 import { describe, expect, it } from 'vitest'
-import { compareObserved, createLink, diffLayouts, parseLayout, type Layout, type LinkInit, type ObservedFile } from 'intoto'
-import { alice, bob, carol, files, inspection, layout, mallory, step, type Person } from './world.ts'
+import { compareObserved, createLink, diffLayouts, parseLayout, toLayoutKey, type Layout, type LinkInit, type ObservedFile } from 'intoto'
+import { alice, bob, carol, files, inspection, layout, mallory, person, step, type Person } from './world.ts'
 
 const base = (changes: Record<string, unknown> = {}, build: Record<string, unknown> = {}): Layout =>
   parseLayout(
@@ -21,6 +21,8 @@ const base = (changes: Record<string, unknown> = {}, build: Record<string, unkno
       changes,
     ),
   )
+
+const rsaKey = toLayoutKey((await person('rsa')).key)
 
 describe('two layouts', () => {
   it('are equal to themselves, in another order of keys too', () => {
@@ -68,6 +70,19 @@ describe('two layouts', () => {
     const keys = { ...base().keys, [alice.key.keyid]: { ...mallory.key, keyid: alice.key.keyid } }
     expect(diffLayouts(base(), base({ keys })).map(({ path }) => path)).toEqual(['keys'])
   })
+
+  it('differ by the scheme of a key, and by what a key of an unknown kind holds', () => {
+    const id = 'ab'.repeat(32)
+    const odd = (more: object): Layout =>
+      base({ keys: { ...base().keys, [id]: { keytype: {}, scheme: 'x', keyval: { public: 'y' }, ...more } } })
+    expect(diffLayouts(base(), odd({}))).toEqual([{ path: 'keys', removed: [], added: [expect.stringContaining('"keytype":{}')] }])
+    expect(diffLayouts(odd({}), odd({}))).toEqual([])
+    expect(diffLayouts(odd({}), odd({ scheme: 'z' })).map(({ path }) => path)).toEqual(['keys'])
+    const rsa = (scheme: string): Layout => base({ keys: { ...base().keys, [rsaKey.keyid]: { ...rsaKey, scheme } } })
+    expect(diffLayouts(rsa('rsassa-pss-sha256'), rsa('rsa-pkcs1v15-sha256'))).toMatchObject([
+      { path: 'keys', removed: [expect.stringContaining('rsassa-pss-sha256')], added: [expect.stringContaining('rsa-pkcs1v15-sha256')] },
+    ])
+  })
 })
 
 describe('a layout and what was observed', () => {
@@ -107,6 +122,18 @@ describe('a layout and what was observed', () => {
       'warning E_RULE build',
       'warning E_RULE banner banner.link',
     ])
+  })
+
+  it('tells what two functionaries do not agree about, whichever link is looked at', () => {
+    const twice = base({}, { pubkeys: [bob.key.keyid, carol.key.keyid], threshold: 2 })
+    const other = build({ products: files({ 'dist/a.js': 'other', 'dist/old.js': 'o' }) }, carol)
+    expect(compareObserved(twice, [source, build(), build({}, carol)])).toEqual([])
+    expect(compareObserved(twice, [source, build(), { ...other, file: 'b.link' }])).toMatchObject([
+      { severity: 'error', code: 'E_THRESHOLD', step: 'build', file: 'dist/a.js', actual: { from: 'b.link' } },
+    ])
+    expect(compareObserved(twice, [source, build(), { ...build({}, alice), link: other.link }]).map(({ code }) => code)).not.toContain(
+      'E_THRESHOLD',
+    )
   })
 
   it('tells who may not, and which step nobody carried out', () => {

@@ -235,6 +235,14 @@ describe.each(formats)('a %s file', (format) => {
     expect(await signersOf(again, [alice.key, bob.key])).toHaveLength(2)
   })
 
+  it('takes one more signature however large it may be', async () => {
+    const artifacts = 250_001
+    const large = createLink({ name: 'build', byproducts: { list: Array.from({ length: artifacts }, () => 0) } })
+    const signed = await sign(large, [alice], { format })
+    const read = decodeMetadata(signed.bytes, { limits: { artifacts, values: 1_000_000 } })
+    expect(await signersOf(await addSignature(read, bob), [alice.key, bob.key])).toHaveLength(2)
+  })
+
   it('is signed at once by signers that can', async () => {
     const signed = signSync(link, [alice], { format })
     expect(signed).toEqual(await sign(link, [alice], { format }))

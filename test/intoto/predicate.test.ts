@@ -85,6 +85,14 @@ describe('toStatement and fromStatement', () => {
     expect(await refusal('E_CONFIG', () => toStatement(createLink({ name: 'test' })))).toMatch(/"test".*no product/)
   })
 
+  it('make no Statement that they could not read again: "" and "_" are the names of no artifact there', async () => {
+    for (const name of ['', '_'])
+      for (const list of [{ products: { [name]: { sha256 } } }, { products: { a: { sha256 } }, materials: { [name]: { sha256 } } }])
+        expect(await refusal('E_CONFIG', () => toStatement(createLink({ name: 'test', ...list })))).toMatch(
+          /"test".*no name of an artifact/,
+        )
+  })
+
   const statement = (predicate: unknown, subject: unknown = []): Statement =>
     parseStatement({ _type: statementType, subject, predicateType: linkPredicateType, predicate })
 

@@ -73,7 +73,8 @@ describe('defineLayout', () => {
     expect(
       thrownBy(() => defineLayout({ functionaries, expires, steps: [{ name: 'a', functionaries: ['dev'], products: ['PERMIT *'] }] })).code,
     ).toBe('E_LAYOUT_INVALID')
-    expect(thrownBy(() => defineLayout({ functionaries, expires: '2099-02-30T00:00:00Z', steps: [] })).code).toBe('E_LAYOUT_INVALID')
+    for (const never of ['2099-02-30T00:00:00Z', new Date('never')])
+      expect(thrownBy(() => defineLayout({ functionaries, expires: never, steps: [] })).code).toBe('E_LAYOUT_INVALID')
   })
 
   it('reads no names for ids that are not in the layout', () => {

@@ -35,6 +35,16 @@ describe('compareLinks', () => {
     expect(found).toEqual({ step: 'build', ok: true, differences: [], circumstances: [] })
   })
 
+  it('takes equal digests for nothing where they are none, or so weak that two files can share them', () => {
+    for (const digests of [{}, { md5: 'd41d8cd98f00b204e9800998ecf8427e' }]) {
+      const weak = link({ products: { 'dist/a.js': digests } })
+      expect(compareLinks(weak, weak)).toMatchObject({
+        ok: false,
+        differences: [{ name: 'dist/a.js', cause: expect.stringContaining('SHA-256') }],
+      })
+    }
+  })
+
   it('names what differs and what is on one side only, and takes the reason from the links themselves', () => {
     const first = link({ byproducts: { node: '20.19.0', framework: { name: 'vite', version: '8.0.0' } } })
     const second = link({

@@ -5,6 +5,7 @@
 import { utf8 } from '../encoding/bytes.ts'
 import { canonicalJson } from '../encoding/canonical.ts'
 import { isJsonObject, parseJson, stringifyJson, withDefaults, type JsonObject, type JsonValue, type Limits } from '../encoding/json.ts'
+import { maxDepth } from '../encoding/limits.ts'
 import { InTotoError } from '../errors.ts'
 import { keyidFor, keyids, keyMaterial, verifySignature, type Key } from '../keys/key.ts'
 import { isCertain, type Signer } from '../keys/signer.ts'
@@ -211,6 +212,9 @@ export function signSync<P extends Payload>(payload: P, signers: readonly Signer
   return content.finish(signatures)
 }
 
+/** For what was read, and so was small enough for whoever read it. */
+const boundless: Partial<Limits> = { fileBytes: Infinity, depth: maxDepth, values: Infinity, artifacts: Infinity }
+
 /**
  * The same metadata with one more signature; an entry under the same id is replaced.
  * @throws E_KEY as `sign`
@@ -223,7 +227,7 @@ export async function addSignature<P extends Payload>(
   const { format, payload, signedBytes, bytes } = metadata
   const added = entries(format, idsOf(payload, signer.key, options), await signatureOf(signer, signedBytes))
   const signatures = [...metadata.signatures.filter((old) => added.every(({ keyid }) => keyid !== old.keyid)), ...added]
-  const file = parseJson(bytes).value as JsonObject
+  const file = parseJson(bytes, { limits: boundless }).value as JsonObject
   file['signatures'] = signatures.map(({ raw }) => raw)
   const style = format === 'dsse' ? {} : { indent: 1, sorted: true, ascii: true }
   return { ...metadata, signatures, bytes: utf8(stringifyJson(file, style)) }

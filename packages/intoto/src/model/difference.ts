@@ -2,7 +2,8 @@
  * What lies between two layouts, as their owner would say it: lines that went and lines that came, place by place. Called by `intoto layout diff`
  * and by whoever shows a change before it is signed. Signatures are not looked at; nothing here says whether a change is good.
  */
-import { keyMaterial } from '../keys/key.ts'
+import { stringifyJson, type JsonObject } from '../encoding/json.ts'
+import { isKnownKeytype, keyMaterial } from '../keys/key.ts'
 import type { Inspection, Layout, Step } from './layout.ts'
 import { functionaryNames } from './preset.ts'
 import { formatRule, parseRule } from './rule.ts'
@@ -73,11 +74,17 @@ function whose(layout: Layout, keyid: string): string {
   return name === undefined ? keyid : `${name} ${keyid}`
 }
 
-/** Id and material: another key under an id that stays is another key. */
+/** Id, scheme and material: another key under an id that stays is another key. One that is not verified here may be anything, and is told as it is. */
 function keysOf({ keys }: Layout): string[] {
   return Object.keys(keys)
     .sort()
-    .map((keyid) => `${keyid} ${keys[keyid]!.keytype} ${keyMaterial(keys[keyid]!).replace(/^spki:/, '')}`)
+    .map((keyid) => {
+      const key = keys[keyid]!
+      const what = isKnownKeytype(key.keytype)
+        ? `${key.keytype} ${key.scheme} ${keyMaterial(key).replace(/^spki:/, '')}`
+        : stringifyJson(key as unknown as JsonObject, { sorted: true })
+      return `${keyid} ${what}`
+    })
 }
 
 /** The lines that are not common to both: the longest common sequence is, so that a rule that moved is told. */

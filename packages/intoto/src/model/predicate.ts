@@ -41,9 +41,14 @@ function statementAbout(link: Link, predicateType: string, predicate: JsonObject
 
 /**
  * The same as a link says, as a Statement with the link predicate: products are its subjects.
- * @throws E_CONFIG for a link without products
+ * @throws E_CONFIG for a link without products, or with an artifact called "" or "_", which are no names there
  */
 export function toStatement(link: Link): Statement {
+  for (const name of ['', '_']) {
+    if (!Object.hasOwn(link.materials, name) && !Object.hasOwn(link.products, name)) continue
+    const message = `the link of step ${JSON.stringify(link.name)} has ${JSON.stringify(name)}, which is no name of an artifact in a Statement`
+    throw new InTotoError({ code: 'E_CONFIG', message, fix: 'record the file under another name' })
+  }
   const { name, command, byproducts, environment } = link
   return statementAbout(link, linkPredicateType, record({ name, command, materials: descriptors(link.materials), byproducts, environment }))
 }

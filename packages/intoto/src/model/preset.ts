@@ -47,6 +47,11 @@ export interface LayoutInit {
   readme?: string
 }
 
+/** A Date that is none is written as it shows itself, for the parser to refuse. */
+function timeText(date: Date): string {
+  return Number.isNaN(date.getTime()) ? String(date) : `${date.toISOString().slice(0, 19)}Z`
+}
+
 /**
  * A layout from names and rules. The readme tells which key belongs to whom, see `functionaryNames`.
  * @throws E_CONFIG for a functionary that is not listed; E_LAYOUT_INVALID as `parseLayout`
@@ -63,7 +68,7 @@ export function defineLayout(init: LayoutInit): Layout {
   const names = used.map((name) => `${keyid(name)} ${name.replace(/\s+/g, ' ')}`)
   return parseLayout({
     _type: 'layout',
-    expires: typeof init.expires === 'string' ? init.expires : `${init.expires.toISOString().slice(0, 19)}Z`,
+    expires: typeof init.expires === 'string' ? init.expires : timeText(init.expires),
     readme: [init.readme ?? '', ...names].filter(Boolean).join('\n'),
     keys,
     steps: init.steps.map((step) => ({

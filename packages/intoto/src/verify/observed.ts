@@ -7,9 +7,11 @@ import { problem, type Problem, type ProblemInit } from '../errors.ts'
 import { keyMaterial, type Key } from '../keys/key.ts'
 import type { Layout, Step } from '../model/layout.ts'
 import type { Link } from '../model/link.ts'
+import { sideOf } from '../model/side.ts'
 import { explainFailure } from './cause.ts'
 import { applyRules, type Chain, type ChainLink } from './rules.ts'
-import { carryOutText, commandText, count, shown, wordText } from './text.ts'
+import { carryOutText, commandText, count, digestText, more, shown, wordText } from './text.ts'
+import { differing } from './threshold.ts'
 
 /** A link that was found, and the key whose signature on it holds, if it is one that the caller knows. */
 export interface ObservedFile {
@@ -27,7 +29,7 @@ export function compareObserved(layout: Layout, links: readonly ObservedFile[]):
   for (const step of layout.steps) {
     const own = links.filter(({ link }) => link.name === step.name)
     const [first] = own.filter((file) => mayPerform(layout, step, file))
-    found.push(...actors(layout, step, own), ...commands(step, own))
+    found.push(...actors(layout, step, own), ...commands(step, own), ...disagreements(layout, step, own))
     const one = first ?? own[0]
     if (one !== undefined) chain.set(step.name, { link: one.link, file: one.file, kind: 'step' })
   }
@@ -89,6 +91,32 @@ function commands(step: Step, own: readonly ObservedFile[]): ProblemInit[] {
       expected: { label: 'expected', text: commandText(expected) },
       actual: { label: 'ran', text: commandText(link.command), from: file },
     }))
+}
+
+/** Links of those who may carry it out must name the same artifacts; the first is compared with each other one. */
+function disagreements(layout: Layout, step: Step, own: readonly ObservedFile[]): ProblemInit[] {
+  const [first, ...others] = own.filter((file) => mayPerform(layout, step, file))
+  return others.flatMap((other) =>
+    (['materials', 'products'] as const).flatMap((side): ProblemInit[] => {
+      const names = differing(sideOf(first!.link, side), sideOf(other.link, side))
+      const [name] = names
+      if (name === undefined) return []
+      const [ours, theirs] = [first!.link[side][name], other.link[side][name]]
+      const tell = (digests: typeof ours, against: typeof ours): string =>
+        digests === undefined ? 'not there' : digestText(digests, against)
+      return [
+        {
+          code: 'E_THRESHOLD',
+          step: step.name,
+          file: name,
+          message: `${shown(name)}: two links disagree about this ${side.slice(0, -1)}${more(names.length - 1)}`,
+          expected: { label: 'one', text: tell(ours, theirs), from: first!.file },
+          actual: { label: 'another', text: tell(theirs, ours), from: other.file },
+          fix: 'let both carry out the step on the same sources; delete a link that is out of date',
+        },
+      ]
+    }),
+  )
 }
 
 /** What the rules of a step refuse, and its rules that took nothing. */

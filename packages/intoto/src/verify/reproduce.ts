@@ -3,7 +3,7 @@
  * kind of difference it is. Called by `intoto reproduce`. Signatures and layouts are not looked at here, and a guess changes no verdict.
  */
 import { problem, type Problem } from '../errors.ts'
-import { sameDigests, type Artifacts, type DigestMap } from '../model/artifact.ts'
+import { equalDigests, sameDigests, type Artifacts, type DigestMap } from '../model/artifact.ts'
 import type { Link } from '../model/link.ts'
 import { stringifyJson, type JsonObject, type JsonValue } from '../encoding/json.ts'
 import { commandText, digestText, shown } from './text.ts'
@@ -56,7 +56,11 @@ export function compareLinks(first: Link, second: Link, look?: (name: string) =>
   const ofFirst = aliases(first.products, second.products)
   const ofSecond = aliases(second.products, first.products)
   const guessed = products.map((difference) => {
-    const cause = renamed(difference, ofFirst, ofSecond) ?? (isOnBoth(difference) ? look?.(difference.name) : undefined) ?? background
+    const cause =
+      weak(difference) ??
+      renamed(difference, ofFirst, ofSecond) ??
+      (isOnBoth(difference) ? look?.(difference.name) : undefined) ??
+      background
     return cause === undefined ? difference : { ...difference, cause }
   })
   return { step: first.name, ok: products.length === 0, differences: [...materials, ...guessed], circumstances }
@@ -88,6 +92,11 @@ function side(own: DigestMap | undefined, other: DigestMap | undefined): string 
   return own === undefined ? 'not there' : digestText(own, other)
 }
 
+function weak({ first, second }: ArtifactDifference): string | undefined {
+  if (first === undefined || second === undefined || !sameDigests(first, second)) return undefined
+  return 'their digests are equal and could be of two files: none is SHA-256 or stronger'
+}
+
 function isOnBoth({ first, second }: ArtifactDifference): boolean {
   return first !== undefined && second !== undefined
 }
@@ -96,7 +105,7 @@ function unequal(list: ArtifactDifference['list'], first: Artifacts, second: Art
   const names = [...new Set([...Object.keys(first), ...Object.keys(second)])].sort()
   return names.flatMap((name) => {
     const [a, b] = [first[name], second[name]]
-    if (a !== undefined && b !== undefined && sameDigests(a, b)) return []
+    if (a !== undefined && b !== undefined && equalDigests(a, b)) return []
     return [{ list, name, ...(a === undefined ? {} : { first: a }), ...(b === undefined ? {} : { second: b }) }]
   })
 }

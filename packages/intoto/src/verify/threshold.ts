@@ -118,8 +118,8 @@ function disagreement(run: Run, { first, other, side }: Pair): ProblemInit | und
   }
 }
 
-/** Names that only one has, or with digests that do not tie them together; both tables are in order. */
-function differing(a: ArtifactTable, b: ArtifactTable): string[] {
+/** Names that only one of two sides has, or with digests that do not tie them together; both tables are in order. */
+export function differing(a: ArtifactTable, b: ArtifactTable): string[] {
   const names: string[] = []
   let [i, j] = [0, 0]
   while (i < a.size || j < b.size) {
