@@ -231,6 +231,19 @@ const inspected =
     await w.chain({ layout: (l) => ({ ...l, inspect: [inspection(run, list)] }), ...more })
   }
 
+/** Layouts within layouts, each with one step; the innermost has an inspection. */
+const inspectedBelow = (run, people) => async (w) => {
+  const idOf = (i) => w.people[people[i]].id.slice(0, 8)
+  const layoutOf = (i) => w.layout([w.step(`step${i}`, { by: [people[i]] })], i === people.length - 1 ? { inspect: [inspection(run)] } : {})
+  await w.root(layoutOf(0))
+  let folder = 'links'
+  for (let i = 0; i < people.length - 1; i++) {
+    w.put(`${folder}/step${i}.${idOf(i)}.link`, await w.sign(layoutOf(i + 1), [people[i]]))
+    folder += `/step${i}.${idOf(i)}`
+  }
+  await w.evidence(w.link(`step${people.length - 1}`), people.at(-1), { folder })
+}
+
 export const inspections = [
   ['well', 'accept', '5.2', 'the command ends well', inspected(['true'])],
   ['badly', 'refuse', '5.2', 'the command ends with 1', inspected(['false'])],
@@ -274,6 +287,15 @@ export const inspections = [
     ['made'],
   ],
   ['no-command', 'refuse', '4.3.2', 'an inspection without a command', inspected([])],
+  ['below-well', 'accept', '4.5', 'an inspection two sublayouts deep', inspectedBelow(['true'], ['alice', 'bob', 'carol'])],
+  ['below-badly', 'refuse', '4.5', 'an inspection of a sublayout ends with 1', inspectedBelow(['false'], ['alice', 'bob'])],
+  [
+    'deep-below-badly',
+    'refuse',
+    '4.5',
+    'an inspection two sublayouts deep ends with 1',
+    inspectedBelow(['false'], ['alice', 'bob', 'carol']),
+  ],
 ]
 
 const parameters = (values, list) => async (w) => {
