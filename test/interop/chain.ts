@@ -70,6 +70,8 @@ interface World {
   algorithms: readonly string[]
   /** Only names that a disk takes and nobody finds odd. */
   simple: boolean
+  /** Many steps are delegated, to layouts that delegate theirs. */
+  nested: boolean
   contents: Map<string, string>
   versions: number
 }
@@ -192,7 +194,7 @@ function plan(world: World, by: TestKey[], depth: number, ends?: { materials: Ar
     for (const key of random.sample(functionaries, random.between(threshold, functionaries.length))) {
       const id = key.ids[style]
       const format: Format = random.chance(0.5) ? 'dsse' : 'metablock'
-      const delegated = depth < 2 && random.chance(0.06) && Object.keys(deed.materials).length > 0
+      const delegated = depth < 2 && random.chance(world.nested ? 0.5 : 0.06) && Object.keys(deed.materials).length > 0
       const payload = linkOf(random, deed, random.chance(0.9) ? command : ['other'])
       const content: PlannedLink | PlannedLayout = delegated
         ? { ...plan(world, [key], depth + 1, deed), ids: () => [id] }
@@ -241,15 +243,28 @@ function addInspections(world: World, made: Plan): void {
   }
 }
 
+/** Adds inspections to sublayouts, which run before those above them in the same folder. */
+function addInspectionsBelow(random: Random, layout: PlannedLayout): void {
+  for (const { content } of layout.evidence) {
+    if (content.kind === 'link') continue
+    addInspectionsBelow(random, content)
+    if (random.chance(0.5)) continue
+    const run = random.pick([['true'], ['sh', '-c', 'test -d .']])
+    content.payload.inspect.push({ _type: 'inspection', name: 'inspect-below', run, expected_materials: [], expected_products: [] })
+  }
+}
+
 /** A chain in which everybody did what the layout says. */
 export function honestChain(random: Random, keys: readonly TestKey[]): Plan {
   const simple = random.chance(0.06)
   // An inspection records SHA-256.
   const algorithms = simple || random.chance(0.94) ? ['sha256'] : random.pick([['sha256', 'sha512'], ['sha512'], ['sha384']])
-  const world: World = { random, keys, algorithms, simple, contents: new Map(), versions: 0 }
+  const nested = !simple && random.chance(0.05)
+  const world: World = { random, keys, algorithms, simple, nested, contents: new Map(), versions: 0 }
   const owners = random.sample(keys, random.chance(0.85) ? 1 : 2)
   const root = plan(world, owners, simple ? 2 : 0)
   const made: Plan = { root, trusted: owners, work: {} }
   if (simple) addInspections(world, made)
+  else addInspectionsBelow(random, root)
   return made
 }

@@ -7,7 +7,7 @@ import { honestChain, type Plan } from './chain.ts'
 import type { TestKey } from './keys.ts'
 import { Random } from './random.ts'
 import { seal, type Files, type Sealer } from './seal.ts'
-import { atInspection, beforeSigning, lottery } from './tamper.ts'
+import { atInspection, beforeSigning, failBelow, lottery } from './tamper.ts'
 
 export interface Chain {
   seed: number
@@ -63,6 +63,7 @@ export async function generate(seed: number, keys: readonly TestKey[], sealer: S
   const random = new Random(seed)
   const plan = honestChain(random, keys)
   const marks = random.chance(0.07) ? addParameters(plan, random) : []
+  if (random.chance(0.4) && failBelow(plan, random)) marks.push('inspection below fails')
   // Honest, with random rules, tampered with before or after signing, or both.
   const fate = random.below(100)
   if (fate >= 40 && fate < 62 && lottery(plan, random, keys) !== false) marks.push('random rules')

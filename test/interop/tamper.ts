@@ -312,6 +312,15 @@ export const lottery: Tamper = (plan, random) => {
   return true
 }
 
+/** An inspection of a sublayout ends badly; none where no sublayout has one. */
+export function failBelow(plan: Plan, random: Random): boolean {
+  const [, ...below] = layouts(plan.root)
+  const inspections = below.flatMap(({ payload }) => payload.inspect)
+  if (inspections.length === 0) return false
+  random.pick(inspections).run = random.pick([['false'], ['no such command']])
+  return true
+}
+
 /** Changes to what inspections see and do; for chains that have some. */
 export const atInspection: Record<string, Tamper> = {
   'inspection fails': (plan, random) => {

@@ -1,6 +1,6 @@
 /** What differs between two layouts, and between a layout and what was observed. */
 import { describe, expect, it } from 'vitest'
-import { compareObserved, createLink, diffLayouts, parseLayout, toLayoutKey, type Layout, type LinkInit, type ObservedFile } from 'intoto'
+import { compareObserved, createLink, diffLayouts, parseLayout, type Layout, type LinkInit, type ObservedFile } from 'intoto'
 import { alice, bob, carol, files, inspection, layout, mallory, person, step, type Person } from './world.ts'
 
 const base = (changes: Record<string, unknown> = {}, build: Record<string, unknown> = {}): Layout =>
@@ -22,7 +22,7 @@ const base = (changes: Record<string, unknown> = {}, build: Record<string, unkno
     ),
   )
 
-const rsaKey = toLayoutKey((await person('rsa')).key)
+const rsaKey = (await person('rsa')).key
 
 describe('two layouts', () => {
   it('are equal to themselves, in another order of keys too', () => {
