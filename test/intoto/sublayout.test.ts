@@ -145,6 +145,22 @@ describe('a sublayout', () => {
     expect(warningsOf(report)).toMatchObject([{ code: 'E_LAYOUT_INVALID' }])
   })
 
+  it('does not count in a Metablock with a member that in-toto does not know, and is not needed when others are enough', async () => {
+    const inner = { ...layout(innerSteps), extra: 'x' }
+    const by = (format: 'dsse' | 'metablock') => signed(inner, [alice], { format })
+    const two = layout([step('build', { by: [alice, bob] })])
+    const other = await linkFile(bob, { name: 'build', products: files({ app: 'a' }) })
+    const judge = async (format: 'dsse' | 'metablock', wire: object, ...more: Record<string, Uint8Array>[]) =>
+      verdict({
+        layout: wire,
+        links: [{ [linkFileName('build', alice.key.keyid)]: await by(format) }, folder('build', alice, innerLinks), ...more],
+      })
+    expect((await judge('dsse', two)).ok).toBe(true)
+    expect(errorsOf(await judge('metablock', two))).toMatchObject([{ code: 'E_LAYOUT_INVALID', step: 'build' }])
+    const enough = await judge('metablock', two, other)
+    expect([enough.ok, warningsOf(enough).map(({ code }) => code)]).toEqual([true, ['E_LAYOUT_INVALID']])
+  })
+
   it('must have steps: an empty summary proves nothing', async () => {
     expect(errorsOf(await judged(layout([])))).toMatchObject([
       { code: 'E_LAYOUT_INVALID', step: 'build', message: expect.stringContaining('no steps') },

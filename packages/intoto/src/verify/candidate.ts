@@ -10,6 +10,7 @@ import { decodeMetadata, hasSignature, type Metadata } from '../metadata/metadat
 import { cleanArtifacts, collisions } from '../model/artifact.ts'
 import { isLayout, type Layout, type Step } from '../model/layout.ts'
 import { isLink, linkFileName, unknownMembers, type Link } from '../model/link.ts'
+import { layoutNotes } from '../model/lint.ts'
 import { fromStatement } from '../model/predicate.ts'
 import { sideOf } from '../model/side.ts'
 import { describeSigners } from './actor.ts'
@@ -151,7 +152,10 @@ async function judged(run: Run, step: Step, candidate: Candidate): Promise<Candi
   if (metadata === undefined) return candidate
   const fault = keyFault(candidate) ?? (await signatureFault(run, step, candidate, metadata))
   if (fault !== undefined) return { ...candidate, fault: { ...fault, step: step.name, file: candidate.file } }
-  if (isLayout(metadata.payload)) return { ...candidate, key, sublayout: metadata as Metadata<Layout> }
+  if (isLayout(metadata.payload)) {
+    const wrong = layoutFault(step, candidate, metadata.payload)
+    return wrong === undefined ? { ...candidate, key, sublayout: metadata as Metadata<Layout> } : { ...candidate, fault: wrong }
+  }
   const link = linkOf(run, metadata)
   if (link === undefined) return { ...candidate, fault: notLink(step, candidate) }
   const wrong = memberFault(step, candidate, link) ?? nameFault(step, candidate, link) ?? collisionFault(step, candidate, link)
@@ -221,6 +225,12 @@ function memberFault(step: Step, { file, metadata }: Candidate, link: Link): Pro
   if (name === undefined) return undefined
   const message = `${shown(file)}: "${shown(name)}" is no member of a link, and a Metablock has no others`
   return { code: 'E_FORMAT', step: step.name, file, message, fix: 'sign it as DSSE, or put what it says into the byproducts' }
+}
+
+/** The same of a sublayout in a Metablock: it counts no more than such a link. */
+function layoutFault(step: Step, { file, metadata }: Candidate, layout: Layout): ProblemInit | undefined {
+  const note = layoutNotes(layout, metadata!.format).find(({ severity }) => severity === 'error')
+  return note === undefined ? undefined : { ...note, step: step.name, file, message: `${shown(file)}: ${note.message}` }
 }
 
 /** A link speaks of the step that it names (specification 4.3): one of another step, renamed, is no evidence for this one. */
