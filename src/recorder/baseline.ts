@@ -5,16 +5,36 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, extname, join, resolve } from 'node:path'
-import { below, isDependency, isWithin, parentOf, upward, type Root } from './place.ts'
+import { below, isDependency, isWithin, packageOf, parentOf, upward, type Root } from './place.ts'
 
 const lockfiles: readonly string[] = ['package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml', 'yarn.lock', 'bun.lock', 'bun.lockb']
 
-/** The nearest package.json of each folder: it says what kind of modules its files are, and which package. */
-export function packageFiles(folders: Iterable<string>): Set<string> {
-  const nearest = nearestFile('package.json')
+/**
+ * The package.json files from each folder up to that of its package: the nearest says what kind of modules its files are, the outermost what is exported,
+ * and what may be dropped. Packages with a folder for each format have both.
+ */
+export function packageFiles(folders: Iterable<string>, root?: string): Set<string> {
+  const known = new Map<string, readonly string[]>()
+  const look = (folder: string): readonly string[] => {
+    let files = known.get(folder)
+    if (files !== undefined) return files
+    const file = below(folder, 'package.json')
+    const parent = parentOf(folder)
+    const own = isFile(file) ? [file] : []
+    const isLast = parent === folder || (own.length > 0 && (folder === root || isPackage(folder)))
+    files = isLast ? own : own.length > 0 ? [...own, ...look(parent)] : look(parent)
+    known.set(folder, files)
+    return files
+  }
   const found = new Set<string>()
-  for (const folder of folders) add(found, nearest(folder))
+  for (const folder of folders) for (const file of look(folder)) found.add(file)
   return found
+}
+
+/** Whether a folder with a package.json is a whole package: where it was installed, its place says so, else its name. */
+function isPackage(folder: string): boolean {
+  if (isDependency(folder)) return /[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+$/.test(folder)
+  return packageOf(folder)?.['name'] !== undefined
 }
 
 /** The lockfile that governs a folder: its own, or that of the workspace above it. */
@@ -123,8 +143,4 @@ function names(folder: string): readonly string[] {
   } catch {
     return []
   }
-}
-
-function add(set: Set<string>, value: string | undefined): void {
-  if (value !== undefined) set.add(value)
 }

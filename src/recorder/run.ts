@@ -232,7 +232,7 @@ export class RecordingRun implements Run {
     this.files(tsconfigFiles(record.materials, this.#host.configured))
     const folders = new Set([session.root.real])
     record.materials.forEach(({ folder }) => folders.add(folder))
-    this.files(packageFiles(folders))
+    this.files(packageFiles(folders, session.root.real))
     if (session.options.dependencies !== 'none') this.files(lockfileOf(session.root.real))
     this.#heard(loadedFiles(session.root))
     if (session.options.audit) this.#audited()

@@ -143,8 +143,9 @@ describe('packageFiles, lockfileOf, toolFiles and importedFiles', () => {
   const { at, names } = tree('packages', {
     'package.json': '{}',
     'pnpm-lock.yaml': '',
-    'app/package.json': '{}',
+    'app/package.json': '{ "name": "app" }',
     'app/src/a.js': '',
+    'app/src/cjs/package.json': '{ "type": "commonjs" }',
     'app/postcss.config.mjs': `import one from './config/one.js'\nexport * from "./config/two"\nconst three = require('./three.cjs')\nawait import('./four.mjs')\nimport 'package'`,
     'app/config/one.ts': `import './one.js'`,
     'app/config/two/index.js': '',
@@ -153,16 +154,22 @@ describe('packageFiles, lockfileOf, toolFiles and importedFiles', () => {
     'app/unused.mjs': '',
     '.browserslistrc': '',
     'node_modules/dep/package.json': '{}',
-    'node_modules/dep/lib/package.json': '{}',
+    'node_modules/dep/lib/package.json': '{ "name": "dep/lib" }',
     'node_modules/dep/lib/x.js': '',
+    'node_modules/@scope/dep/package.json': '{}',
+    'node_modules/@scope/dep/esm/package.json': '{}',
   })
 
-  it('are the nearest package.json of each file', () => {
-    expect(names(packageFiles([at('app/src'), at('node_modules/dep/lib'), at('other')]))).toEqual([
+  it('are the package.json of each file, from the nearest to that of the package', () => {
+    expect(names(packageFiles([at('app/src/cjs'), at('node_modules/dep/lib'), at('node_modules/@scope/dep/esm/deep')]))).toEqual([
       'app/package.json',
+      'app/src/cjs/package.json',
+      'node_modules/@scope/dep/esm/package.json',
+      'node_modules/@scope/dep/package.json',
       'node_modules/dep/lib/package.json',
-      'package.json',
+      'node_modules/dep/package.json',
     ])
+    expect(names(packageFiles([at('other')], at('.')))).toEqual(['package.json'])
   })
 
   it('are the lockfile of the workspace', () => {

@@ -1,0 +1,57 @@
+/** Inputs that a bundler opens, and that decide what comes out, but that it names nowhere: each beside what a bundler does name. */
+import { describe, expect, it } from 'vitest'
+import { Project, type Bundler, type Other } from './project.ts'
+
+/** Builds `src/main.js` to `dist` by a script, and gives the names of the materials. */
+async function materialsOf(project: Project, bundler: Bundler | Other, options = ''): Promise<string[]> {
+  const { code, text } =
+    bundler === 'bun'
+      ? (project.write('build.mjs', scriptOf(bundler, options)), await project.bun(['build.mjs']))
+      : await project.script(scriptOf(bundler, options))
+  expect(code, text).toBe(0)
+  return Object.keys((await project.link()).materials)
+}
+
+function scriptOf(bundler: Bundler | Other, options: string): string {
+  if (bundler === 'esbuild')
+    return `import { build } from 'esbuild'
+import inToto from 'unplugin-in-toto/esbuild'
+await build({ entryPoints: ['src/main.js'], bundle: true, outdir: 'dist', plugins: [inToto()], ${options} })`
+  if (bundler === 'rolldown')
+    return `import { rolldown } from 'rolldown'
+import inToto from 'unplugin-in-toto/rolldown'
+const { plugins = [], ...input } = { ${options} }
+const bundle = await rolldown({ input: 'src/main.js', plugins: [inToto(), ...plugins], ...input })
+await bundle.write({ dir: 'dist' })
+await bundle.close()`
+  if (bundler === 'bun')
+    return `import inToto from 'unplugin-in-toto/bun'
+await Bun.build({ entrypoints: ['src/main.js'], outdir: 'dist', plugins: [inToto()], ${options} })`
+  return `import { build } from 'vite'
+import inToto from 'unplugin-in-toto/vite'
+const { plugins = [], build: more, ...config } = { ${options} }
+await build({ configFile: false, logLevel: 'warn', plugins: [inToto(), ...plugins], build: { rollupOptions: { input: 'src/main.js' }, ...more }, ...config })`
+}
+
+describe.each(['vite', 'rolldown', 'esbuild'] as const)('a package whose format stands in a package.json of its own, by %s', (bundler) => {
+  it('has the outer one among the materials, too', async () => {
+    const project = new Project(`nested-${bundler}`, bundler)
+    project.write('src/main.js', `import 'dep'`)
+    project.write('src/package.json', '{ "type": "module" }')
+    project.write(
+      'node_modules/dep/package.json',
+      '{ "name": "dep", "version": "1.0.0", "sideEffects": true, "exports": { ".": "./dist/esm/i.js" } }',
+    )
+    project.write('node_modules/dep/dist/esm/package.json', '{ "name": "dep/esm", "type": "module" }')
+    project.write('node_modules/dep/dist/esm/i.js', 'console.log(1)')
+    expect(await materialsOf(project, bundler)).toEqual([
+      'build.mjs',
+      'node_modules/dep/dist/esm/i.js',
+      'node_modules/dep/dist/esm/package.json',
+      'node_modules/dep/package.json',
+      'package.json',
+      'src/main.js',
+      'src/package.json',
+    ])
+  })
+})
