@@ -17,11 +17,14 @@ export function listenToPlugins(plugins: readonly object[], files: Set<string>):
   for (const plugin of plugins) {
     const known = listeners.get(plugin)
     listeners.set(plugin, (known ?? new Set()).add(files))
-    if (known === undefined) for (const hook of ['load', 'transform'] as const) listen(plugin, hook)
+    if (known === undefined) for (const hook of hooks) listen(plugin, hook)
   }
 }
 
-function listen(plugin: { load?: unknown; transform?: unknown }, name: 'load' | 'transform'): void {
+/** All in which inputs are told of. A plugin is listened to in those that it has. */
+const hooks = ['buildStart', 'resolveId', 'load', 'transform', 'moduleParsed', 'buildEnd'] as const
+
+function listen(plugin: Partial<Record<(typeof hooks)[number], unknown>>, name: (typeof hooks)[number]): void {
   const hook = plugin[name] as Handler | { handler: Handler } | undefined
   if (hook === undefined || hook === null) return
   const handler = typeof hook === 'function' ? hook : hook.handler

@@ -55,3 +55,24 @@ describe.each(['vite', 'rolldown', 'esbuild'] as const)('a package whose format 
     ])
   })
 })
+
+describe.each(['rolldown', 'vite'] as const)('files that a plugin wants watched, by %s', (bundler) => {
+  it('are materials, whichever hook tells of them', async () => {
+    const project = new Project(`watched-${bundler}`, bundler)
+    project.write('src/main.js', `import './part.js'`)
+    project.write('src/part.js', 'console.log(1)')
+    const hooks = ['buildStart', 'resolveId', 'load', 'transform', 'moduleParsed', 'buildEnd']
+    for (const hook of hooks) project.write(`config/${hook}.json`, '{}')
+    const told = hooks.map((hook) => `${hook}() { this.addWatchFile(process.cwd() + '/config/${hook}.json') }`)
+    const inSequence = `buildStart: { sequential: true, handler() { this.addWatchFile(process.cwd() + '/config/sequence.json') } }`
+    project.write('config/sequence.json', '{}')
+    const materials = await materialsOf(
+      project,
+      bundler,
+      `plugins: [{ name: 'teller', enforce: 'pre', ${told.join(', ')} }, { name: 'other', ${inSequence} }]`,
+    )
+    expect(materials.filter((name) => name.startsWith('config/'))).toEqual(
+      [...hooks, 'sequence'].map((hook) => `config/${hook}.json`).sort(),
+    )
+  })
+})
