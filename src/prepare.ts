@@ -4,7 +4,7 @@
  */
 import { InTotoError } from 'intoto'
 import { resolveOptions, type ResolvedOptions } from './options.ts'
-import { commandName, expectCall, listenToReads, ownScript, takeKey } from './recorder.ts'
+import { commandName, expectCall, listenToReads, namedConfigurations, ownScript, takeKey } from './recorder.ts'
 
 /** Takes the key out of the environment, waits for the bundler's call, and with `audit` begins to listen; nothing when the plugin is disabled. */
 export function prepare(options: ResolvedOptions): void {
@@ -26,7 +26,7 @@ export const nextFix: string =
   'record it from outside: npx intoto run -n build -m app public package.json package-lock.json -p .next --exclude .next/cache -- npx next build'
 
 const isBuildWord = ([first]: readonly string[]): boolean => first === 'build'
-const hasConfiguration = (words: readonly string[]): boolean => words.some((word) => /^(?:-c$|--config(?:=|$))/.test(word))
+const hasConfiguration = (words: readonly string[]): boolean => namedConfigurations(words).length > 0
 
 /** Commands that load a configuration for nothing else, with these words. */
 const builds: Readonly<Record<string, (words: readonly string[]) => boolean>> = {

@@ -154,7 +154,7 @@ function* resources(modules: Iterable<{ resource?: unknown }>): Generator<string
 /** The configuration of the command: neither bundler tells. */
 function commandFiles(bundler: string): Iterable<string> {
   const usual = usualNames(bundler).flatMap((name) => [name, `.${bundler}/${name}`])
-  return configurationFiles({ commands: [bundler, `${bundler}-cli`], usual })
+  return configurationFiles({ commands: [bundler, `${bundler}-cli`], usual, joined: bundler === 'webpack' })
 }
 
 interface CacheOptions {

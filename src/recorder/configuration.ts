@@ -3,8 +3,8 @@
  * adapters while a run begins; what the file imports belongs to it.
  */
 import { existsSync } from 'node:fs'
-import { basename, extname, resolve } from 'node:path'
-import { importedFiles } from './baseline.ts'
+import { basename, dirname, extname, resolve } from 'node:path'
+import { importedFiles, textOf } from './baseline.ts'
 
 /** How a command finds its configuration. */
 export interface Finder {
@@ -16,6 +16,8 @@ export interface Finder {
   readonly folder?: string
   /** Whether the tool looks for one only when it is asked to. */
   readonly asked?: boolean
+  /** Whether it reads its words as commander does, `-cFILE` and several files behind one flag; in all others letters behind `-c` are flags of their own. */
+  readonly joined?: boolean
 }
 
 const extensions: readonly string[] = ['js', 'mjs', 'cjs', 'ts', 'mts', 'cts']
@@ -25,17 +27,17 @@ export function usualNames(tool: string, order: readonly string[] = extensions):
   return order.map((extension) => `${tool}.config.${extension}`)
 }
 
-/** The configuration and what it imports; empty for other commands, scripts and hosts. */
+/** The configuration, what it imports and what it extends; empty for other commands, scripts and hosts. */
 export function configurationFiles(
-  { commands, usual, folder = process.cwd(), asked = false }: Finder,
+  { commands, usual, folder = process.cwd(), asked = false, joined = false }: Finder,
   argv: readonly string[] = process.argv,
 ): Set<string> {
   if (commands !== undefined && !commands.includes(commandName(argv))) return new Set()
-  const flags = argv.flatMap((argument, i) => valueOf(argument, argv[i + 1]) ?? [])
+  const flags = namedConfigurations(argv, joined)
   if (asked && flags.length === 0) return new Set()
   const named = flags.filter((value) => value !== '')
   const found = named.length > 0 ? named : usual.filter((name) => existsSync(resolve(folder, name))).slice(0, 1)
-  return new Set(found.flatMap((file) => [...importedFiles(resolve(folder, file))]))
+  return withExtended(found.map((file) => resolve(folder, file)))
 }
 
 /** The bin or script that was started, without its extension. */
@@ -43,9 +45,30 @@ export function commandName(argv: readonly string[] = process.argv): string {
   return basename(argv[1] ?? '', extname(argv[1] ?? ''))
 }
 
-/** `-c FILE`, `--config FILE`, `--config=FILE`; the empty text when the file is left to the tool. */
-function valueOf(argument: string, next: string | undefined): string | undefined {
-  if (argument.startsWith('--config=')) return argument.slice('--config='.length)
-  if (argument !== '-c' && argument !== '--config') return undefined
-  return next === undefined || next.startsWith('-') ? '' : next
+/** What stands behind each `-c` and `--config`; the empty text where the file is left to the tool. */
+export function namedConfigurations(argv: readonly string[], joined = false): string[] {
+  return argv.flatMap((argument, i) => {
+    const [, value] = (joined ? /^(?:-[mw]*c=?|--config(?:=|$))(.*)$/s : /^(?:-[A-Za-z]*c|--config)(?:=(.*))?$/s).exec(argument) ?? []
+    if (value !== undefined && value !== '') return [value]
+    if (!/^(?:-[A-Za-z]*c|--config)=?$/.test(argument)) return !joined && /^-[A-Za-z]*c/.test(argument) ? [''] : []
+    const rest = argv.slice(i + 1)
+    const end = rest.findIndex((word) => word.startsWith('-'))
+    const behind = rest.slice(0, end < 0 ? undefined : end).slice(0, joined ? undefined : 1)
+    return behind.length > 0 ? behind : ['']
+  })
+}
+
+/** `extends: './base.mjs'` of webpack and Rspack, which their commands load: from the working folder the one, from beside the file the other. */
+function withExtended(files: readonly string[]): Set<string> {
+  const found = new Set<string>()
+  const open = [...files]
+  for (let start = open.pop(); start !== undefined; start = open.pop()) {
+    for (const file of importedFiles(start)) {
+      if (found.has(file)) continue
+      found.add(file)
+      for (const [, list = ''] of textOf(file).matchAll(/\bextends['"]?\s*:\s*(\[[^\]]*\]|(['"]).*?\2)/g))
+        for (const [, , name = ''] of list.matchAll(/(['"])(.+?)\1/g)) open.push(resolve(dirname(file), name), resolve(name))
+    }
+  }
+  return found
 }

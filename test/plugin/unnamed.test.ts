@@ -76,3 +76,15 @@ describe.each(['rolldown', 'vite'] as const)('files that a plugin wants watched,
     )
   })
 })
+
+describe('a configuration that is asked for among other letters, by rollup', () => {
+  it('is a material', async () => {
+    const project = new Project('letters', 'rollup')
+    project.write('src/main.js', 'console.log(1)')
+    const config = `{ input: 'src/main.js', output: { dir: 'dist', format: 'es' }, plugins: [inToto()] }`
+    project.write('rollup.config.mjs', `import inToto from 'unplugin-in-toto/rollup'\nexport default ${config}`)
+    const { code, text } = await project.bin('rollup', ['-cm'])
+    expect(code, text).toBe(0)
+    expect(Object.keys((await project.link()).materials)).toEqual(['package.json', 'rollup.config.mjs', 'src/main.js'])
+  })
+})
