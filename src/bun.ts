@@ -5,7 +5,7 @@
 import { join, resolve } from 'node:path'
 import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
 import { prepare } from './prepare.ts'
-import { beginRun, type Run } from './recorder.ts'
+import { beginRun, namedTsconfig, type Run } from './recorder.ts'
 
 /** What `Bun.build` hands to the setup of a plugin, as far as it is needed (Bun's own types are global and not ours to load). */
 export interface BunBuild {
@@ -76,7 +76,7 @@ function begin({ entrypoints, outdir, format, tsconfig }: BunBuild['config'], op
   if (outdir !== undefined) run.target(resolve(folder, outdir))
   run.covers('graph', 'declared')
   run.configuration(runtimeFiles(folder))
-  if (tsconfig !== undefined) run.files([tsconfig], folder)
+  if (tsconfig !== undefined) run.files(namedTsconfig(resolve(folder, tsconfig)))
   return run
 }
 

@@ -6,7 +6,7 @@ import { dirname, join, resolve, sep } from 'node:path'
 import type { BuildOptions, BuildResult, Plugin, PluginBuild } from 'esbuild'
 import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
 import { prepare } from './prepare.ts'
-import { beginRun, commandName, configurationFiles, usualNames, type Run } from './recorder.ts'
+import { beginRun, commandName, configurationFiles, namedTsconfig, usualNames, type Run } from './recorder.ts'
 
 /** The plugin for esbuild's `plugins`, and for tools that hand their plugins to it. */
 export default function inToto(options: Options = {}): Plugin {
@@ -70,7 +70,8 @@ function begin({
   if (target !== undefined) run.target(target)
   run.covers('graph', 'declared')
   run.configuration(toolFiles())
-  run.files([...(tsconfig === undefined ? [] : [tsconfig]), ...(inject ?? [])], folder)
+  if (tsconfig !== undefined) run.files(namedTsconfig(resolve(folder, tsconfig)))
+  run.files(inject ?? [], folder)
   return run
 }
 

@@ -2,6 +2,7 @@
 export { beginRun } from './recorder/begin.ts'
 export { outputFolder, type Run } from './recorder/run.ts'
 export { importedFiles, toolFiles } from './recorder/baseline.ts'
+export { namedTsconfig } from './recorder/tsconfig.ts'
 export { aliasResolver } from './recorder/reference.ts'
 export { endFrame, finishAll } from './recorder/finish.ts'
 export { ownScript } from './recorder/command.ts'

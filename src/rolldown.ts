@@ -2,10 +2,11 @@
  * Rolldown 1, and tools that hand their plugins to it (tsdown): Rollup's events under its own name. It keeps no list of watched files, so
  * plugins are listened to, and it calls its hooks again for each output. No resolve, load or transform hook: each would cross into Rust.
  */
+import { resolve } from 'node:path'
 import type { InputOptions, Plugin } from 'rolldown'
 import { resolveOptions, type Options } from './options.ts'
 import { prepare } from './prepare.ts'
-import { beginRepeated, beginRun, commandName, configurationFiles, outputFolder, usualNames, type Run } from './recorder.ts'
+import { beginRepeated, beginRun, commandName, configurationFiles, namedTsconfig, outputFolder, usualNames, type Run } from './recorder.ts'
 import { logOf, surround } from './rollup.ts'
 import { listenToPlugins } from './watched.ts'
 
@@ -18,18 +19,19 @@ export default function inToto(options: Options = {}): Plugin {
     async options(input) {
       const isWatch = this.meta.watchMode
       const label = JSON.stringify(['rolldown', input.input, input.platform, isWatch ? 0 : ++calls])
+      const folder = input.cwd ?? process.cwd()
       const begin = (): Run | undefined => {
         const run = beginRun(resolved, {
           bundler: 'rolldown',
           version: this.meta.rolldownVersion,
-          folder: input.cwd ?? process.cwd(),
+          folder,
           label,
           watch: isWatch,
           preserveSymlinks: input.resolve?.symlinks === false,
           log: logOf(this),
         })
         run?.configuration(toolFiles())
-        if (typeof input.tsconfig === 'string') run?.files([input.tsconfig])
+        if (typeof input.tsconfig === 'string') run?.files(namedTsconfig(resolve(folder, input.tsconfig)))
         run?.covers('graph', 'watch', 'declared')
         return run
       }

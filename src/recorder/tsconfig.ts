@@ -88,8 +88,15 @@ function inherited(
   return lists.findLast((list) => list !== undefined)
 }
 
+/** A configuration that a bundler was told to use, and all that it extends or refers to. */
+export function namedTsconfig(file: string): Set<string> {
+  const found = new Set<string>()
+  follow(file, found)
+  return found
+}
+
 /** A configuration file and all that it extends or refers to. */
-export function follow(start: string, found: Set<string>): void {
+function follow(start: string, found: Set<string>): void {
   const open = [start]
   for (let file = open.pop(); file !== undefined; file = open.pop()) {
     if (found.has(file)) continue

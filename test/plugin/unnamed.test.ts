@@ -88,3 +88,16 @@ describe('a configuration that is asked for among other letters, by rollup', () 
     expect(Object.keys((await project.link()).materials)).toEqual(['package.json', 'rollup.config.mjs', 'src/main.js'])
   })
 })
+
+describe.each(['esbuild', 'rolldown', 'bun'] as const)('a tsconfig that is named, by %s', (bundler) => {
+  it('is a material with all that it extends', async () => {
+    const project = new Project(`tsconfig-${bundler}`, bundler)
+    project.write('src/main.js', 'console.log(1)')
+    project.write('config/tsconfig.build.json', '{ "extends": "./base.json" }')
+    project.write('config/base.json', '{ "extends": "preset/strict.json" }')
+    project.write('node_modules/preset/package.json', '{ "name": "preset" }')
+    project.write('node_modules/preset/strict.json', '{}')
+    const materials = await materialsOf(project, bundler, `tsconfig: './config/tsconfig.build.json'`)
+    expect(materials).toEqual(expect.arrayContaining(['config/base.json', 'config/tsconfig.build.json', 'node_modules/preset/strict.json']))
+  })
+})
