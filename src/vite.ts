@@ -8,7 +8,7 @@ import type { Plugin, ResolvedConfig } from 'vite'
 import { detectFrame } from './framework.ts'
 import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
 import { prepare } from './prepare.ts'
-import { aliasResolver, beginRepeated, beginRun, importedFiles, toolFiles, type Frame, type Run } from './recorder.ts'
+import { aliasResolver, beginRepeated, beginRun, importedFiles, namedFiles, toolFiles, type Frame, type Run } from './recorder.ts'
 import { originalFiles, surround } from './rollup.ts'
 import { listenToPlugins } from './watched.ts'
 
@@ -86,9 +86,10 @@ export function vitePlugin(resolved: ResolvedOptions, given?: Frame): Plugin {
 /** What was read before the first module: the configuration and what it imports, .env files. */
 function declared(run: Run, { configFile, configFileDependencies, envDir, mode }: ResolvedConfig): void {
   if (configFile !== undefined) {
-    // Only the loader that bundles the configuration lists all of it, the file itself included.
+    // Only the loader that bundles the configuration lists all of it, the file itself included, but for what it leaves to Node: packages, the workspace's too.
     const isWhole = configFileDependencies.some((path) => resolve(path) === resolve(configFile))
-    run.configuration(isWhole ? configFileDependencies : [...configFileDependencies, ...importedFiles(configFile)])
+    const own = configFileDependencies.filter((path) => !path.includes('/node_modules/'))
+    run.configuration([...configFileDependencies, ...(isWhole ? namedFiles(...own) : importedFiles(configFile))])
   }
   if (typeof envDir !== 'string') return
   run.configuration(['.env', '.env.local', `.env.${mode}`, `.env.${mode}.local`].map((name) => join(envDir, name)))

@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, extname, join, resolve } from 'node:path'
 import { below, isDependency, isWithin, packageOf, parentOf, upward, type Root } from './place.ts'
+import { namedModule } from './specifier.ts'
 
 const lockfiles: readonly string[] = ['package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml', 'yarn.lock', 'bun.lock', 'bun.lockb']
 
@@ -54,21 +55,44 @@ export function toolFiles(folder: string, tools: readonly string[]): Set<string>
   return found
 }
 
-/** Configuration files, or sources of declarations, and the files of the project that they import, for loaders that do not say. */
+/** Configuration files and scripts, and the files of the project that they import, by a path or by a name, for loaders that do not say. */
 export function importedFiles(...entries: readonly string[]): Set<string> {
+  return reached(entries, (file, text) => [...near(file, text), ...named(file, text)])
+}
+
+/** What files import by a name, and what that imports: for loaders that tell of paths alone. */
+export function namedFiles(...entries: readonly string[]): Set<string> {
+  return importedFiles(...entries.flatMap((file) => named(file, textOf(file))))
+}
+
+/** Files and what they import by a path. */
+export function nearFiles(...entries: readonly string[]): Set<string> {
+  return reached(entries, near)
+}
+
+function reached(entries: readonly string[], imports: (file: string, text: string) => readonly string[]): Set<string> {
   const found = new Set<string>()
   const open = [...entries]
   for (let file = open.pop(); file !== undefined; file = open.pop()) {
     if (found.has(file) || !isFile(file)) continue
     found.add(file)
-    for (const [, , specifier = ''] of textOf(file).matchAll(
-      /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*|\bcreateRequire\s*\([^()]*\)\s*\(\s*|\bnew\s+URL\s*\(\s*)(['"])(\.{1,2}\/[^'"\n]*)\1/g,
-    )) {
-      const target = moduleFile(resolve(dirname(file), specifier))
-      if (target !== undefined) open.push(target)
-    }
+    open.push(...imports(file, textOf(file)))
   }
   return found
+}
+
+function near(file: string, text: string): string[] {
+  const pattern =
+    /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*|\bcreateRequire\s*\([^()]*\)\s*\(\s*|\bnew\s+URL\s*\(\s*)(['"])(\.{1,2}\/[^'"\n]*)\1/g
+  return [...text.matchAll(pattern)].flatMap(([, , specifier = '']) => moduleFile(resolve(dirname(file), specifier)) ?? [])
+}
+
+function named(file: string, text: string): string[] {
+  const pattern = /(?:\b(from|import)\s*\(?\s*|\b(?:require|createRequire\s*\([^()]*\))\s*\(\s*)(['"])([#@\w][^'"\n]*)\2/g
+  return [...text.matchAll(pattern)].flatMap(([, imports, , specifier = '']) => {
+    const path = namedModule(specifier, file, imports === undefined ? 'require' : 'import')
+    return (path === undefined ? undefined : moduleFile(path)) ?? []
+  })
 }
 
 /**

@@ -2,7 +2,7 @@
  * Declarations (`.d.ts`) among the products: whoever made them read the types, too, which no bundler opens, and did so in a worker or by itself. So
  * all that TypeScript makes its program of is an input then. Called by the guard when a link is made, and by the exit for declarations that came late.
  */
-import { importedFiles } from './baseline.ts'
+import { nearFiles } from './baseline.ts'
 import { ctimeOf, isDependency, isWithin, RealPaths } from './place.ts'
 import { walkedFolders, type Material, type Session } from './session.ts'
 import { programFiles } from './tsconfig.ts'
@@ -22,7 +22,7 @@ export function declarationSources({ records }: Pick<Session, 'records'>, produc
   const typed = records.flatMap(({ materials }) => [...materials]).filter(([path]) => /\.[cm]?tsx?$/.test(path) && !isDependency(path))
   const program = programFiles(typed)
   const paths = new RealPaths()
-  for (const path of [...program, ...importedFiles(...typed.map(([path]) => path), ...program)]) {
+  for (const path of [...program, ...nearFiles(...typed.map(([path]) => path), ...program)]) {
     const file = paths.file(path)
     if (file === undefined || products.has(file.real) || isDependency(file.real) || outputs.some((folder) => isWithin(folder, file.real)))
       continue

@@ -1,13 +1,12 @@
 /** Inputs that a bundler opens, and that decide what comes out, but that it names nowhere: each beside what a bundler does name. */
+import { symlinkSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { Project, type Bundler, type Other } from './project.ts'
 
-/** Builds `src/main.js` to `dist` by a script, and gives the names of the materials. */
-async function materialsOf(project: Project, bundler: Bundler | Other, options = ''): Promise<string[]> {
-  const { code, text } =
-    bundler === 'bun'
-      ? (project.write('build.mjs', scriptOf(bundler, options)), await project.bun(['build.mjs']))
-      : await project.script(scriptOf(bundler, options))
+/** Builds `src/main.js` to `dist` by a script, and gives the names of the materials; `options` and `imports` are source texts. */
+async function materialsOf(project: Project, bundler: Bundler | Other, options = '', imports = ''): Promise<string[]> {
+  project.write('build.mjs', imports + scriptOf(bundler, options))
+  const { code, text } = bundler === 'bun' ? await project.bun(['build.mjs']) : await project.node(['build.mjs'])
   expect(code, text).toBe(0)
   return Object.keys((await project.link()).materials)
 }
@@ -99,5 +98,48 @@ describe.each(['esbuild', 'rolldown', 'bun'] as const)('a tsconfig that is named
     project.write('node_modules/preset/strict.json', '{}')
     const materials = await materialsOf(project, bundler, `tsconfig: './config/tsconfig.build.json'`)
     expect(materials).toEqual(expect.arrayContaining(['config/base.json', 'config/tsconfig.build.json', 'node_modules/preset/strict.json']))
+  })
+})
+
+describe.each(['vite', 'vite5', 'esbuild'] as const)('what a configuration imports by name, by %s', (bundler) => {
+  it('is a material where it is of the project', async () => {
+    const project = new Project(`named-${bundler}`, bundler)
+    project.write('package.json', JSON.stringify({ name: 'named', type: 'module', imports: { '#config/*': './config/*.mjs' } }))
+    project.write('index.html', '<script type="module" src="/src/main.js"></script>')
+    project.write('src/main.js', 'console.log(1)')
+    project.write('config/one.mjs', `export { two } from 'shared/two'`)
+    project.write(
+      'packages/shared/package.json',
+      '{ "name": "shared", "type": "module", "exports": { "./two": { "require": "./two.cjs", "import": "./two.mjs" } } }',
+    )
+    project.write('packages/shared/two.mjs', `export * from './three.mjs'`)
+    project.write('packages/shared/three.mjs', 'export const two = 2')
+    project.write('packages/shared/two.cjs', '')
+    symlinkSync('../packages/shared', project.path('node_modules/shared'))
+    project.write('node_modules/installed/package.json', '{ "name": "installed", "main": "index.js" }')
+    project.write('node_modules/installed/index.js', '')
+    const imports = `import { two } from '#config/one'\nimport 'installed'\nimport 'node:fs'\n`
+    let materials: string[] = []
+    if (bundler === 'esbuild') materials = await materialsOf(project, bundler, 'define: { TWO: String(two) }', imports)
+    else {
+      project.write(
+        'vite.config.mjs',
+        `${imports}import inToto from 'unplugin-in-toto/vite'\nexport default { define: { TWO: two }, plugins: [inToto()] }`,
+      )
+      const { code, text } = await project.bin('vite', ['build'])
+      expect(code, text).toBe(0)
+      materials = Object.keys((await project.link()).materials)
+    }
+    expect(materials).toEqual([
+      ...(bundler === 'esbuild' ? ['build.mjs'] : []),
+      'config/one.mjs',
+      ...(bundler === 'esbuild' ? [] : ['index.html']),
+      'package.json',
+      'packages/shared/package.json',
+      'packages/shared/three.mjs',
+      'packages/shared/two.mjs',
+      'src/main.js',
+      ...(bundler === 'esbuild' ? [] : ['vite.config.mjs']),
+    ])
   })
 })
