@@ -1,5 +1,5 @@
 /**
- * Files that other files refer to in ways no bundler tells of: classes composed from another style sheet, and assets that older bundlers inline
+ * Files that other files refer to in ways no bundler tells of: what CSS modules take from another style sheet, and assets that older bundlers inline
  * without a word. Called when a run ends. It reads texts for references, not for meaning: what resolves to a file in use is an input.
  */
 import { createRequire } from 'node:module'
@@ -9,14 +9,18 @@ import { isFile, textOf } from './baseline.ts'
 /** How a bundler resolves what stands in quotes; a path or undefined. */
 export type Resolve = (specifier: string) => string | undefined
 
-/** Style sheets that `composes: name from './other.css'` takes classes from, followed to the end. */
+/** How a CSS module takes classes and values from another: `composes` of CSS modules, `@value`, whose source may have a name, and `:import` of ICSS. */
+const composing =
+  /(?:composes\s*:[^;{}]*?\bfrom\s+|@value\s[^;{}]*?(?:\bfrom|:)\s+|:import\(\s*)(['"])(.+?)\1|:import\(\s*([^'")\s]+)\s*\)/g
+
+/** Style sheets that CSS modules take classes and values from, followed to the end. */
 export function composedStyles(files: readonly string[], alias?: Resolve): Set<string> {
   const found = new Set<string>()
   // Mostly there is none among thousands, which one look at all of them tells.
   const open = files.join('\0').includes('.module.') ? files.filter((file) => /\.module\.[a-z]+$/.test(file)) : []
   for (let file = open.pop(); file !== undefined; file = open.pop()) {
-    for (const [, , specifier = ''] of textOf(file).matchAll(/composes\s*:[^;{}]*?\bfrom\s+(['"])(.+?)\1/g)) {
-      const path = locate(specifier, file, alias)
+    for (const [, , quoted, bare = ''] of textOf(file).matchAll(composing)) {
+      const path = locate(quoted ?? bare, file, alias)
       if (path === undefined || found.has(path)) continue
       found.add(path)
       open.push(path)

@@ -143,3 +143,28 @@ describe.each(['vite', 'vite5', 'esbuild'] as const)('what a configuration impor
     ])
   })
 })
+
+describe.each(['vite', 'vite5'] as const)('what a CSS module takes from others, by %s', (bundler) => {
+  it('is a material, whichever way it is said', async () => {
+    const project = new Project(`values-${bundler}`, bundler)
+    project.write('src/main.js', `import style from './a.module.css'\nconsole.log(style)`)
+    project.write(
+      'src/a.module.css',
+      `@value red from "./values/red.css"; @value more: "./values/more.css"; @value blue from more;
+:import("./values/names.css") { i__name: name }
+.a { color: red; background: blue; animation: i__name }`,
+    )
+    project.write('src/values/red.css', '@value red: #f00;')
+    project.write('src/values/more.css', '@value blue: #00f;')
+    project.write('src/values/names.css', ':export { name: given }')
+    const materials = await materialsOf(project, bundler)
+    expect(materials.filter((name) => name.endsWith('.css'))).toEqual([
+      'src/a.module.css',
+      'src/values/more.css',
+      'src/values/names.css',
+      'src/values/red.css',
+    ])
+    const [style = ''] = project.files('dist/assets').filter((name) => name.endsWith('.css'))
+    expect(project.read(style)).toMatch(/given/)
+  })
+})

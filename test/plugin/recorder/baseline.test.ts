@@ -102,6 +102,13 @@ describe('composedStyles and referredAssets', () => {
     'a.module.css': `.a { composes: b c from './b.module.css'; } .x { composes: y; color: from }`,
     'b.module.css': `.b { composes: d from "@/d.module.css" } .c { composes: e from 'theme/e.module.css' } .g { composes: gone from './gone.css' }`,
     'src/d.module.css': `.d { composes: a from '../a.module.css' }`,
+    'v.module.css': `@value a, b from "./values/1.css"; @value (c, d) from './values/2.css';\n@value named:  "./values/3.css"; @value e from named;\n@value f: #fff; :import("./values/4.css") { f: g } :import(./values/5.css) {} a { color: from "./plain.css" }`,
+    'values/1.css': `@value x from "./6.css"`,
+    'values/2.css': '',
+    'values/3.css': '',
+    'values/4.css': '',
+    'values/5.css': '',
+    'values/6.css': '',
     'node_modules/theme/package.json': '{ "name": "theme" }',
     'node_modules/theme/e.module.css': '',
     'plain.css': `a { background: url(img/1.svg) } b { background: url( "img/2.svg?x" ) } c { background: url('/public.svg#y') } d { background: url(data:image/png;base64,AA) } e { background: url(https://example.com/1.svg) } f { background: url(img/none.svg) }`,
@@ -130,6 +137,10 @@ describe('composedStyles and referredAssets', () => {
       'node_modules/theme/e.module.css',
       'src/d.module.css',
     ])
+  })
+
+  it('follow values and imports, too', () => {
+    expect(names(composedStyles([at('v.module.css')]))).toEqual([1, 2, 3, 4, 5, 6].map((value) => `values/${value}.css`))
   })
 
   it('find what styles, modules and elements point to, and nothing that is not there', () => {
