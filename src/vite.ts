@@ -100,7 +100,15 @@ function hand(run: Run, config: ResolvedConfig, collected: Collected, hasPublic:
   run.modules(collected.modules)
   run.files(collected.files)
   if (hasPublic && config.publicDir !== '') run.tree(config.publicDir)
-  for (const file of toolFiles(config.root, toolsOf(config))) run.configuration(importedFiles(file))
+  const postcss = postcssFiles(config)
+  for (const file of [...postcss, ...toolFiles(config.root, toolsOf(config, postcss.length > 0))]) run.configuration(importedFiles(file))
+}
+
+/** PostCSS's configuration, from where it is looked for; there it may stand in package.json as well. */
+function postcssFiles({ root, css: { postcss } }: ResolvedConfig): string[] {
+  if (typeof postcss === 'object') return []
+  const folder = postcss === undefined ? root : resolve(postcss)
+  return [...toolFiles(folder, ['postcss']), ...(postcss === undefined ? [] : [join(folder, 'package.json')])]
 }
 
 /** Tools that find their configuration by its name, and whose plugins do not tell Vite of it. */
@@ -111,10 +119,9 @@ const toolsByPlugin: readonly (readonly [plugin: RegExp, tools: readonly string[
   [/swc/, ['swc']],
 ]
 
-function toolsOf({ root, css, plugins }: ResolvedConfig): string[] {
+function toolsOf({ plugins }: ResolvedConfig, hasPostcss: boolean): string[] {
   const byPlugin = toolsByPlugin.filter(([name]) => plugins.some((plugin) => name.test(plugin.name) && !plugin.name.startsWith('vite:')))
-  const postcss = typeof css.postcss !== 'object' && toolFiles(root, ['postcss']).size > 0 ? ['postcss', 'browserslist'] : []
-  return [...new Set([...postcss, ...byPlugin.flatMap(([, tools]) => tools)])]
+  return [...new Set([...(hasPostcss ? ['browserslist'] : []), ...byPlugin.flatMap(([, tools]) => tools)])]
 }
 
 /** Workers are built apart from the page, by plugins of their own. */

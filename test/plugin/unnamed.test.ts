@@ -168,3 +168,16 @@ describe.each(['vite', 'vite5'] as const)('what a CSS module takes from others, 
     expect(project.read(style)).toMatch(/given/)
   })
 })
+
+describe('a configuration of PostCSS in another folder, by vite', () => {
+  it('is a material, with what it imports and its package.json', async () => {
+    const project = new Project('postcss', 'vite')
+    project.write('src/main.js', `import './a.css'`)
+    project.write('src/a.css', 'a { color: red }')
+    project.write('pc/package.json', '{ "type": "module" }')
+    project.write('pc/postcss.config.js', `import { plugin } from './plugin.js'\nexport default { plugins: [plugin] }`)
+    project.write('pc/plugin.js', `export const plugin = { postcssPlugin: 'green', Declaration(one) { one.value = 'green' } }`)
+    const materials = await materialsOf(project, 'vite', `css: { postcss: './pc' }`)
+    expect(materials.filter((name) => name.startsWith('pc/'))).toEqual(['pc/package.json', 'pc/plugin.js', 'pc/postcss.config.js'])
+  })
+})
