@@ -2,7 +2,7 @@
  * Rsbuild 1 and 2: the Rspack plugin on every environment, and what Rsbuild reads beside Rspack: its configuration, .env files, the public
  * folder. Applied to builds only.
  */
-import { isAbsolute, join } from 'node:path'
+import { isAbsolute, join, resolve } from 'node:path'
 import type { RsbuildPlugin } from '@rsbuild/core'
 import { resolveOptions, type Options } from './options.ts'
 import { prepare } from './prepare.ts'
@@ -25,11 +25,7 @@ export default function inToto(options: Options = {}): RsbuildPlugin {
           run.configuration(
             configurationFiles({ usual: usualNames('rsbuild', ['mjs', 'ts', 'js', 'cjs', 'mts', 'cts']), folder: rootPath }),
           )
-          run.configuration(
-            ['.env', '.env.local', ...modes(mode).flatMap((name) => [`.env.${name}`, `.env.${name}.local`])].map((name) =>
-              join(rootPath, name),
-            ),
-          )
+          run.configuration(environmentFiles(rootPath, mode))
           for (const { name = 'public', copyOnBuild } of publicFolders)
             if (copyOnBuild !== false) run.tree(isAbsolute(name) ? name : join(rootPath, name))
         }
@@ -43,7 +39,14 @@ export default function inToto(options: Options = {}): RsbuildPlugin {
 }
 
 /** The mode that names .env files may be another than the one that Rspack builds in. */
-function modes(mode: string | undefined): string[] {
-  const at = process.argv.findIndex((argument) => argument === '--env-mode')
-  return [at < 0 ? undefined : process.argv[at + 1], mode, process.env['NODE_ENV']].filter((name) => name !== undefined)
+function environmentFiles(root: string, mode: string | undefined): string[] {
+  const folder = resolve(root, valueOf('--env-dir') ?? '')
+  const modes = [valueOf('--env-mode'), mode, process.env['NODE_ENV']].filter((name) => name !== undefined)
+  return ['.env', '.env.local', ...modes.flatMap((name) => [`.env.${name}`, `.env.${name}.local`])].map((name) => join(folder, name))
+}
+
+function valueOf(flag: string): string | undefined {
+  const at = process.argv.findIndex((argument) => argument === flag || argument.startsWith(`${flag}=`))
+  const [, inline] = process.argv[at]?.split(/=(.*)/s) ?? []
+  return at < 0 ? undefined : (inline ?? process.argv[at + 1])
 }

@@ -31,13 +31,36 @@ export function compilerPlugin(options: ResolvedOptions, o: Surrounding = {}): R
       options,
       ...(o.log === undefined ? {} : { log: o.log }),
     })
+    const read = readFiles(compiler)
     runs.onEnd((run, compilation) => {
-      run.files(compilation.buildDependencies)
+      run.files([...compilation.buildDependencies, ...read, ...icons(compiler.options)])
       for (const file of toolFiles(compiler.context, ['postcss', 'browserslist'])) run.configuration(importedFiles(file))
       o.inputs?.(run)
     })
   }
   return { apply: (compiler) => void (options.disable || listen(compiler)) }
+}
+
+/** What JavaScript reads by the compiler's file system: icons of Rsbuild, which tells nobody. Modules are read in Rust, so that there is no call for each. */
+function readFiles({ inputFileSystem }: Compiler): Set<string> {
+  const found = new Set<string>()
+  const system = inputFileSystem as unknown as { readFile: (path: unknown, ...rest: unknown[]) => void } | null
+  if (system === null) return found
+  const readFile = system.readFile.bind(system)
+  system.readFile = (path, ...rest) => {
+    if (typeof path === 'string') found.add(path)
+    readFile(path, ...rest)
+  }
+  return found
+}
+
+/** Icons of pages, which Rspack reads by itself. */
+function icons({ plugins }: Compiler['options']): string[] {
+  return (plugins as readonly unknown[]).flatMap((plugin) => {
+    const { name, _args } = (plugin ?? {}) as { name?: unknown; _args?: readonly ({ favicon?: unknown } | undefined)[] }
+    const favicon = name === 'HtmlRspackPlugin' ? _args?.[0]?.favicon : undefined
+    return typeof favicon === 'string' ? [favicon] : []
+  })
 }
 
 /**

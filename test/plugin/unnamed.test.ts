@@ -181,3 +181,46 @@ describe('a configuration of PostCSS in another folder, by vite', () => {
     expect(materials.filter((name) => name.startsWith('pc/'))).toEqual(['pc/package.json', 'pc/plugin.js', 'pc/postcss.config.js'])
   })
 })
+
+describe('icons of pages', () => {
+  it('are materials of rsbuild, and .env files are where and as its command was told', async () => {
+    const project = new Project('icons-rsbuild', 'rsbuild')
+    project.write('src/index.js', 'console.log(process.env.PUBLIC_NAME)')
+    for (const name of ['icon.png', 'app.png', 'touch.png']) project.write(`images/${name}`, name)
+    for (const name of ['.env', '.env.staging']) project.write(`env/${name}`, `PUBLIC_NAME=${name}`)
+    project.write('.env', 'PUBLIC_NAME=none')
+    project.write(
+      'rsbuild.config.mjs',
+      `import inToto from 'unplugin-in-toto/rsbuild'
+const icons = [{ src: './images/app.png', size: 192 }, { src: './images/touch.png', size: 180, target: 'apple-touch-icon' }]
+export default { html: { favicon: () => './images/icon.png', appIcon: { name: 'app', icons } }, plugins: [inToto()] }`,
+    )
+    const { code, text } = await project.bin('rsbuild', ['build', '--env-dir', 'env', '--env-mode=staging'])
+    expect(code, text).toBe(0)
+    const { materials } = await project.link()
+    expect(Object.keys(materials)).toEqual([
+      'env/.env',
+      'env/.env.staging',
+      'images/app.png',
+      'images/icon.png',
+      'images/touch.png',
+      'package.json',
+      'rsbuild.config.mjs',
+      'src/index.js',
+    ])
+  })
+
+  it.each(['rspack', 'rspack1'] as const)('are materials of %s', async (bundler) => {
+    const project = new Project(`icons-${bundler}`, bundler)
+    project.write('src/index.js', 'console.log(1)')
+    project.write('images/icon.png', 'icon')
+    const { code, text } = await project.script(`import { rspack } from '@rspack/core'
+import inToto from 'unplugin-in-toto/rspack'
+const plugins = [new rspack.HtmlRspackPlugin({ favicon: './images/icon.png' }), inToto()]
+rspack({ mode: 'production', plugins }, (error, stats) => { if (error || stats.hasErrors()) throw error ?? stats })`)
+    expect(code, text).toBe(0)
+    const { materials, products } = await project.link()
+    expect(Object.keys(materials)).toEqual(['build.mjs', 'images/icon.png', 'package.json', 'src/index.js'])
+    expect(Object.keys(products)).toEqual(['dist/icon.png', 'dist/index.html', 'dist/main.js'])
+  })
+})
