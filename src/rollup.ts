@@ -43,8 +43,8 @@ export function rollupPlugin(resolved: ResolvedOptions, host: { frame?: Frame; f
 /** How a run is to be recorded. */
 export interface Recording {
   readonly strict: boolean
-  /** Reports further inputs: called when the inputs of an output are read, and when the run ends. */
-  readonly inputs?: () => void
+  /** Reports further inputs: called when the inputs of an output are read, with the ids of all modules, and when the run ends. */
+  readonly inputs?: (ids?: Iterable<string>) => void
   /** Begins another run: called when a watch builds again with the same plugins. */
   readonly again?: (() => void) | undefined
 }
@@ -60,7 +60,7 @@ export function logOf(context: { info(line: string): void; warn(line: string): v
 }
 
 /** Outputs are counted from the first hook of rendering to the last of writing: a difference at the end is an output that failed. */
-function recordingPlugin(run: Run, inputs: () => void = () => undefined): Plugin {
+function recordingPlugin(run: Run, inputs: NonNullable<Recording['inputs']> = () => undefined): Plugin {
   return {
     name: 'in-toto',
     buildEnd: {
@@ -68,8 +68,9 @@ function recordingPlugin(run: Run, inputs: () => void = () => undefined): Plugin
       sequential: true,
       handler(error) {
         if (error) return run.fail(error)
-        inputs()
-        run.modules(this.getModuleIds())
+        const ids = [...this.getModuleIds()]
+        inputs(ids)
+        run.modules(ids)
         if (typeof this.getWatchFiles === 'function') run.files(this.getWatchFiles())
       },
     },

@@ -58,7 +58,9 @@ export function vitePlugin(resolved: ResolvedOptions, given?: Frame): Plugin {
           preserveSymlinks: resolution.preserveSymlinks,
           alias: aliasResolver(resolution.alias, [config.publicDir, config.root]),
           frame,
-          searched: /^[56]\./.test(version) ? /\.(?:html|[cm]?[jt]sx?|css|scss|sass|less|styl|stylus|pcss|vue|svelte|astro)$/ : /\.html$/,
+          searched: /^[56]\./.test(version)
+            ? /\.(?:html|[cm]?[jt]sx?|css|scss|sass|less|styl|stylus|pcss|vue|svelte|astro)$/
+            : /\.(?:html|less)$/,
           log: { info: (line) => config.logger.info(`[in-toto] ${line}`), warn: (line) => config.logger.warn(`[in-toto] ${line}`) },
         })
         if (run === undefined) return undefined
@@ -70,7 +72,10 @@ export function vitePlugin(resolved: ResolvedOptions, given?: Frame): Plugin {
       const repeated = beginRepeated(begin)
       if (repeated === undefined) return null
       const { run } = repeated
-      const inputs = (): void => hand(run, config, collected, build.copyPublicDir)
+      const inputs = (ids: Iterable<string> = []): void => {
+        hand(run, config, collected, build.copyPublicDir)
+        if (!build.copyPublicDir) run.files(publicFiles([...ids, ...collected.modules], config))
+      }
       return {
         ...input,
         plugins: surround(input.plugins as never, run, {
@@ -102,6 +107,13 @@ function hand(run: Run, config: ResolvedConfig, collected: Collected, hasPublic:
   if (hasPublic && config.publicDir !== '') run.tree(config.publicDir)
   const postcss = postcssFiles(config)
   for (const file of [...postcss, ...toolFiles(config.root, toolsOf(config, postcss.length > 0))]) run.configuration(importedFiles(file))
+}
+
+/** Modules of the public folder, whose ids are paths of the site: it is no input as a whole where it is not copied. */
+function publicFiles(ids: readonly string[], { publicDir, root }: ResolvedConfig): string[] {
+  if (publicDir === '') return []
+  const queried = ids.filter((id) => id.startsWith('/') && id.includes('?') && !id.startsWith(`${root}/`))
+  return queried.map((id) => join(publicDir, id.replace(/[?#].*$/s, '')))
 }
 
 /** PostCSS's configuration, from where it is looked for; there it may stand in package.json as well. */

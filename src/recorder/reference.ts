@@ -29,7 +29,7 @@ export function composedStyles(files: readonly string[], alias?: Resolve): Set<s
   return found
 }
 
-/** Assets that `url(…)` in styles, `new URL('…', import.meta.url)` in modules and the attributes of HTML elements point to. */
+/** Assets that `url(…)` and its kin in styles, `new URL('…', import.meta.url)` in modules and the attributes of HTML elements point to. */
 export function referredAssets(files: Iterable<string>, alias?: Resolve): Set<string> {
   const found = new Set<string>()
   for (const file of files) {
@@ -42,8 +42,15 @@ export function referredAssets(files: Iterable<string>, alias?: Resolve): Set<st
   return found
 }
 
+/** What Less puts into the style sheet by itself: files inlined as they are, as text or as `data:`, and the sizes of images. */
+const lessReading =
+  /(?:@import\s*\([^)]*\binline\b[^)]*\)\s*(?:url\(\s*)?|\bdata-uri\(\s*(?:(?:'[^']*'|"[^"]*")\s*,\s*)?|\bimage-(?:size|width|height)\(\s*)(['"])(.+?)\1/g
+
 function* specifiers(text: string): Generator<string> {
   for (const [, , quoted, bare] of text.matchAll(/\burl\(\s*(?:(['"])(.+?)\1|([^'")\s]+))\s*\)/g)) yield quoted ?? bare ?? ''
+  for (const [, , path = ''] of text.matchAll(lessReading)) yield path
+  for (const [, candidates = ''] of text.matchAll(/\bimage-set\(([^;{}]*)/g))
+    for (const [, , path = ''] of candidates.matchAll(/(['"])(.+?)\1/g)) yield path
   for (const [, , path = ''] of text.matchAll(/\bnew\s+URL\(\s*(['"`])(.+?)\1\s*,\s*import\.meta\.url/g)) yield path
 }
 

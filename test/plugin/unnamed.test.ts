@@ -1,7 +1,7 @@
 /** Inputs that a bundler opens, and that decide what comes out, but that it names nowhere: each beside what a bundler does name. */
 import { symlinkSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { Project, type Bundler, type Other } from './project.ts'
+import { Project, vites, type Bundler, type Other } from './project.ts'
 
 /** Builds `src/main.js` to `dist` by a script, and gives the names of the materials; `options` and `imports` are source texts. */
 async function materialsOf(project: Project, bundler: Bundler | Other, options = '', imports = ''): Promise<string[]> {
@@ -222,5 +222,29 @@ rspack({ mode: 'production', plugins }, (error, stats) => { if (error || stats.h
     const { materials, products } = await project.link()
     expect(Object.keys(materials)).toEqual(['build.mjs', 'images/icon.png', 'package.json', 'src/index.js'])
     expect(Object.keys(products)).toEqual(['dist/icon.png', 'dist/index.html', 'dist/main.js'])
+  })
+})
+
+describe.each(vites)('what is inlined, by %s', (bundler) => {
+  it('is a material: files of a public folder that is not copied, sets of images', async () => {
+    const project = new Project(`inlined-${bundler}`, bundler)
+    project.write(
+      'src/main.js',
+      `import icon from '/icon.svg?inline'\nimport text from '/text.txt?raw'\nimport './a.css'\nconsole.log(icon, text)`,
+    )
+    project.write('src/a.css', 'a { background: image-set("./one.svg" 1x, "./two.svg" 2x) }')
+    for (const name of ['public/icon.svg', 'src/one.svg', 'src/two.svg']) project.write(name, '<svg xmlns="http://www.w3.org/2000/svg"/>')
+    for (const name of ['public/text.txt', 'public/other.txt']) project.write(name, name)
+    const materials = await materialsOf(project, bundler, `build: { copyPublicDir: false, rollupOptions: { input: 'src/main.js' } }`)
+    expect(materials).toEqual([
+      'build.mjs',
+      'package.json',
+      'public/icon.svg',
+      'public/text.txt',
+      'src/a.css',
+      'src/main.js',
+      'src/one.svg',
+      'src/two.svg',
+    ])
   })
 })

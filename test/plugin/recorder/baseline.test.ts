@@ -112,6 +112,8 @@ describe('composedStyles and referredAssets', () => {
     'node_modules/theme/package.json': '{ "name": "theme" }',
     'node_modules/theme/e.module.css': '',
     'plain.css': `a { background: url(img/1.svg) } b { background: url( "img/2.svg?x" ) } c { background: url('/public.svg#y') } d { background: url(data:image/png;base64,AA) } e { background: url(https://example.com/1.svg) } f { background: url(img/none.svg) }`,
+    'plain.less': `@import (inline, optional) "img/1.svg"; @import (reference) "img/5.svg"; a { b: data-uri('image/svg+xml;utf8', 'img/2.svg'); c: data-uri("img/3.svg#x"); d: image-width("img/4.svg") }`,
+    'set.css': `a { b: -webkit-image-set("img/1.svg" 1x, url(img/2.svg) 2x); c: image-set('img/3.svg' type("image/svg+xml") 1x) } d { content: "img/4.svg" }`,
     'main.ts': `new URL('./img/3.svg', import.meta.url); new URL("./img/4.svg", location.href); new URL(\`./img/\${x}.svg\`, import.meta.url)`,
     'page.html': `<img srcset="img/1.svg 1x, ./img/3.svg 2x" alt="img/4.svg"><a href="img/4.svg"></a><video poster='img/5.svg'></video><use xlink:href=img/6.svg />`,
     'img/1.svg': '',
@@ -145,6 +147,8 @@ describe('composedStyles and referredAssets', () => {
 
   it('find what styles, modules and elements point to, and nothing that is not there', () => {
     expect(names(referredAssets([at('plain.css')], alias))).toEqual(['img/1.svg', 'img/2.svg', 'public/public.svg'])
+    expect(names(referredAssets([at('plain.less')]))).toEqual(['img/1.svg', 'img/2.svg', 'img/3.svg', 'img/4.svg'])
+    expect(names(referredAssets([at('set.css')]))).toEqual(['img/1.svg', 'img/2.svg', 'img/3.svg'])
     expect(names(referredAssets([at('main.ts')], alias))).toEqual(['img/3.svg'])
     expect(names(referredAssets([at('page.html')], alias))).toEqual(['img/1.svg', 'img/3.svg', 'img/5.svg', 'img/6.svg'])
   })
