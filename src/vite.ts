@@ -2,8 +2,9 @@
  * Vite 5 to 8: Rollup's events (which Rolldown has too), and what Vite reads beside the module graph: its configuration, .env files, the public
  * folder, workers, style sheets' imports and assets. Applied to builds only. It leaves every emitted byte as it is.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { walkFiles } from 'intoto/node'
 import type { Plugin, ResolvedConfig } from 'vite'
 import { detectFrame } from './framework.ts'
 import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
@@ -74,6 +75,7 @@ export function vitePlugin(resolved: ResolvedOptions, given?: Frame): Plugin {
       const { run } = repeated
       const inputs = (ids: Iterable<string> = []): void => {
         hand(run, config, collected, build.copyPublicDir)
+        if (build.copyPublicDir && build.write) copied(run, config, outDir)
         if (!build.copyPublicDir) run.files(publicFiles([...ids, ...collected.modules], config))
       }
       return {
@@ -107,6 +109,12 @@ function hand(run: Run, config: ResolvedConfig, collected: Collected, hasPublic:
   if (hasPublic && config.publicDir !== '') run.tree(config.publicDir)
   const postcss = postcssFiles(config)
   for (const file of [...postcss, ...toolFiles(config.root, toolsOf(config, postcss.length > 0))]) run.configuration(importedFiles(file))
+}
+
+/** Vite names no file that it copies. A folder that holds the sources is not looked through for them. */
+function copied(run: Run, { publicDir, root }: ResolvedConfig, outDir: string): void {
+  if (publicDir === '' || !existsSync(publicDir) || !`${root}/`.startsWith(join(outDir, '/').replaceAll('\\', '/'))) return
+  run.output(outDir, walkFiles(publicDir))
 }
 
 /** Modules of the public folder, whose ids are paths of the site: it is no input as a whole where it is not copied. */

@@ -1,7 +1,7 @@
 /** Inputs that a bundler opens, and that decide what comes out, but that it names nowhere: each beside what a bundler does name. */
 import { symlinkSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { Project, vites, type Bundler, type Other } from './project.ts'
+import { linkName, Project, vites, type Bundler, type Other } from './project.ts'
 
 /** Builds `src/main.js` to `dist` by a script, and gives the names of the materials; `options` and `imports` are source texts. */
 async function materialsOf(project: Project, bundler: Bundler | Other, options = '', imports = ''): Promise<string[]> {
@@ -246,5 +246,21 @@ describe.each(vites)('what is inlined, by %s', (bundler) => {
       'src/one.svg',
       'src/two.svg',
     ])
+  })
+})
+
+describe('the public folder of a build into the folder of the package, by vite', () => {
+  it('is copied to products', async () => {
+    const project = new Project('beside', 'vite')
+    project.write('src/index.html', '<script type="module" src="./main.js"></script>')
+    project.write('src/main.js', 'console.log(1)')
+    project.write('src/public/deep/text.txt', 'text')
+    const { code, text } = await project.script(`import { build } from 'vite'
+import inToto from 'unplugin-in-toto/vite'
+await build({ configFile: false, root: 'src', logLevel: 'error', plugins: [inToto()], build: { outDir: '..', emptyOutDir: false } })`)
+    expect(code, text).toBe(0)
+    const { materials, products } = await project.link(linkName)
+    expect(Object.keys(materials)).toEqual(['build.mjs', 'package.json', 'src/index.html', 'src/main.js', 'src/public/deep/text.txt'])
+    expect(Object.keys(products)).toEqual([expect.stringMatching(/^assets\/index-.*\.js$/), 'deep/text.txt', 'index.html'])
   })
 })
