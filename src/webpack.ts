@@ -22,11 +22,16 @@ export default function inToto(options: Options = {}): WebpackPluginInstance {
     runs.onBegin((run) => watchReads(compiler, run))
     runs.onEnd((run, compilation) => {
       run.modules(resources(compilation.modules as Iterable<{ resource?: unknown }>))
-      run.files(compilation.buildDependencies)
+      run.files([...compilation.buildDependencies, ...records(compiler)])
       for (const file of toolFiles(compiler.context, ['babel', 'postcss', 'browserslist'])) run.configuration(importedFiles(file))
     })
   }
   return { apply: (compiler) => void (resolved.disable || listen(compiler)) }
+}
+
+/** Ids of an earlier build, where this one does not write them anew. */
+function records({ recordsInputPath, recordsOutputPath }: Compiler): string[] {
+  return recordsInputPath === null || recordsInputPath === recordsOutputPath ? [] : [recordsInputPath]
 }
 
 /** What both webpack and Rspack call a compilation, as far as it is needed. */

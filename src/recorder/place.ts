@@ -45,6 +45,11 @@ export function repositoryOf(from: string): string | undefined {
   return upward(from, (folder) => existsSync(join(folder, '.git')))
 }
 
+/** The repository or workspace around a folder; the folder itself where there is none. */
+export function projectOf(folder: string): string {
+  return repositoryOf(folder) ?? upward(folder, isWorkspace) ?? folder
+}
+
 function isWorkspace(folder: string): boolean {
   if (existsSync(join(folder, 'pnpm-workspace.yaml'))) return true
   return packageOf(folder)?.['workspaces'] !== undefined

@@ -8,7 +8,7 @@ import type { InTotoError, JsonValue } from 'intoto'
 import { walkFiles } from 'intoto/node'
 import { heardFiles, isListening } from './audit.ts'
 import { importedFiles, loadedFiles, lockfileOf, packageFiles } from './baseline.ts'
-import { isCommandOf, ownScript } from './command.ts'
+import { isCommandOf } from './command.ts'
 import { removeEarlier, type Owner } from './earlier.ts'
 import { listenToExit } from './exit.ts'
 import { finishSession, refuse } from './finish.ts'
@@ -20,6 +20,7 @@ import { isWithin, parentOf, RealPaths, usedPath, type Listed, type RealFile } f
 import { composedStyles, referredAssets, type Resolve } from './reference.ts'
 import { reportOf, seenIn, type Given, type Report } from './report.ts'
 import type { Frame, Material, RunRecord, Session } from './session.ts'
+import { startFiles } from './startup.ts'
 import { tsconfigFiles, type Configured } from './tsconfig.ts'
 
 /** What the adapter knows when a run begins. */
@@ -223,8 +224,7 @@ export class RecordingRun implements Run {
     if (this.#fault !== undefined) throw this.#fault
     const session = this.#session
     const record = this.#record
-    const script = ownScript()
-    if (script !== undefined && isWithin(session.root.real, script)) this.files(importedFiles(script))
+    this.files(importedFiles(...startFiles(session.root)))
     const found = [...record.materials.keys()]
     this.files(composedStyles(found, this.#host.alias))
     const searched = found.filter((file) => this.#host.searched?.test(file))

@@ -111,14 +111,14 @@ export class Project {
     return readFileSync(this.path(name), 'utf8')
   }
 
-  /** Runs `node` with these arguments in the project; no variable of the outer process but PATH reaches it. */
-  node(args: readonly string[], env: Record<string, string | undefined> = {}): Promise<Ended> {
-    return this.#execute(process.execPath, args, env)
+  /** Runs `node` with these arguments in the project, or in a folder of it; no variable of the outer process but PATH reaches it. */
+  node(args: readonly string[], env: Record<string, string | undefined> = {}, folder = '.'): Promise<Ended> {
+    return this.#execute(process.execPath, args, env, folder)
   }
 
   /** The same by Bun. */
-  bun(args: readonly string[], env: Record<string, string | undefined> = {}): Promise<Ended> {
-    return this.#execute(bun, args, env)
+  bun(args: readonly string[], env: Record<string, string | undefined> = {}, folder = '.'): Promise<Ended> {
+    return this.#execute(bun, args, env, folder)
   }
 
   /** Runs a bundler's own command. */
@@ -166,10 +166,10 @@ export class Project {
     if (bin !== undefined) symlinkSync(join('..', name, bin), this.path('node_modules/.bin', name))
   }
 
-  #execute(file: string, args: readonly string[], env: Record<string, string | undefined>): Promise<Ended> {
+  #execute(file: string, args: readonly string[], env: Record<string, string | undefined>, folder = '.'): Promise<Ended> {
     const clean = { PATH: process.env['PATH'], HOME: place, NO_COLOR: '1', NODE_ENV: undefined, INTOTO_KEY_FILE: keyFile, ...env }
     return new Promise((done) => {
-      execFile(file, args, { cwd: this.dir, env: clean, maxBuffer: 1 << 26, timeout: 60_000 }, (error, stdout, stderr) => {
+      execFile(file, args, { cwd: this.path(folder), env: clean, maxBuffer: 1 << 26, timeout: 60_000 }, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 255
         done({ code, stdout, stderr, text: stdout + stderr })
       })

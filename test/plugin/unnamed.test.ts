@@ -264,3 +264,57 @@ await build({ configFile: false, root: 'src', logLevel: 'error', plugins: [inTot
     expect(Object.keys(products)).toEqual([expect.stringMatching(/^assets\/index-.*\.js$/), 'deep/text.txt', 'index.html'])
   })
 })
+
+describe('a script above the package, and flags of whoever runs it', () => {
+  const above = (bundler: Other): Project => {
+    const project = new Project(`above-${bundler}`, bundler)
+    project.write('package.json', '{ "name": "above", "type": "module", "workspaces": ["apps/*"] }')
+    project.write('apps/a/package.json', '{ "name": "a", "type": "module" }')
+    project.write('apps/a/src/main.js', 'console.log(1)')
+    project.write('apps/a/build.env', 'NAME=1')
+    project.write('apps/a/before.mjs', `import './deep.mjs'`)
+    project.write('apps/a/deep.mjs', '')
+    project.write('scripts/shared.mjs', '')
+    return project
+  }
+  const own = [
+    '../../package.json',
+    '../../scripts/build.mjs',
+    '../../scripts/shared.mjs',
+    'before.mjs',
+    'build.env',
+    'deep.mjs',
+    'package.json',
+  ]
+
+  it('are materials of webpack, with the records that it reads', async () => {
+    const project = above('webpack')
+    project.write('apps/a/records.json', '{}')
+    project.write('apps/a/unused.json', '{}')
+    project.write(
+      'scripts/build.mjs',
+      `import './shared.mjs'
+import webpack from 'webpack'
+import inToto from 'unplugin-in-toto/webpack'
+webpack({ mode: 'production', entry: './src/main.js', recordsInputPath: process.cwd() + '/records.json', plugins: [inToto()] }, (error, stats) => { if (error || stats.hasErrors()) throw error ?? stats })`,
+    )
+    const flags = ['--env-file=build.env', '--import', './before.mjs']
+    const { code, text } = await project.node([...flags, '../../scripts/build.mjs'], {}, 'apps/a')
+    expect(code, text).toBe(0)
+    const { materials } = await project.link(`apps/a/dist/${linkName}`)
+    expect(Object.keys(materials)).toEqual([...own, 'records.json', 'src/main.js'])
+  })
+
+  it('are materials of bun', async () => {
+    const project = above('bun')
+    project.write(
+      'scripts/build.mjs',
+      `import './shared.mjs'
+import inToto from 'unplugin-in-toto/bun'
+await Bun.build({ entrypoints: ['src/main.js'], outdir: 'dist', plugins: [inToto()] })`,
+    )
+    const { code, text } = await project.bun(['--env-file', 'build.env', '--preload=./before.mjs', '../../scripts/build.mjs'], {}, 'apps/a')
+    expect(code, text).toBe(0)
+    expect(Object.keys((await project.link(`apps/a/dist/${linkName}`)).materials)).toEqual([...own, 'src/main.js'])
+  })
+})

@@ -3,6 +3,7 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commandOf, ownScript } from '../../../src/recorder/command.ts'
+import { startFiles } from '../../../src/recorder/startup.ts'
 import { sourceOf, virtualName } from '../../../src/recorder/id.ts'
 import { findRoot, nameOf, RealPaths, usedPath } from '../../../src/recorder/place.ts'
 
@@ -159,5 +160,21 @@ describe('commandOf', () => {
   it("knows a script of one's own from a tool", () => {
     expect(ownScript(['node', '/home/me/app/build.mjs'])).toBe('/home/me/app/build.mjs')
     expect(ownScript(['node', '/home/me/app/node_modules/.bin/vite'])).toBeUndefined()
+  })
+
+  it('knows what belongs to the project of all that a process was started with', () => {
+    const flags = [
+      '-r',
+      './a.cjs',
+      '--import=file:///home/me/app/b.mjs',
+      '--require',
+      '/opt/debugger/hook.js',
+      '--import',
+      'tsx',
+      '--env-file=/home/me/.env',
+      '-r',
+    ]
+    expect(startFiles(root, ['node', '/home/me/app/build.mjs'], flags)).toEqual(['/home/me/app/build.mjs', '/home/me/app/b.mjs'])
+    expect(startFiles(root, ['node', '/usr/local/bin/vite'], ['--env-file', '/home/me/app/node_modules/x/.env'])).toEqual([])
   })
 })
