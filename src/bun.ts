@@ -2,10 +2,11 @@
  * Bun's bundler: the metafile and what passes its load filter name the materials, its outputs the products. The metafile alone leaves out a module
  * that is loaded and then dropped, so loads are listened to; nothing is answered, and Bun goes on as if nobody had asked.
  */
+import { isBuiltin } from 'node:module'
 import { join, resolve } from 'node:path'
 import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
 import { prepare } from './prepare.ts'
-import { beginRun, namedTsconfig, type Run } from './recorder.ts'
+import { beginRun, macroFiles, namedTsconfig, type Run } from './recorder.ts'
 
 /** What `Bun.build` hands to the setup of a plugin, as far as it is needed (Bun's own types are global and not ours to load). */
 export interface BunBuild {
@@ -27,7 +28,7 @@ export interface BunResult {
   readonly success: boolean
   readonly outputs: readonly { readonly path: string }[]
   readonly logs: readonly unknown[]
-  readonly metafile?: { readonly inputs: object }
+  readonly metafile?: { readonly inputs: Readonly<Record<string, { readonly imports?: readonly { path: string; external?: boolean }[] }>> }
 }
 
 /** A plugin as `Bun.build` takes it. */
@@ -88,7 +89,11 @@ function runtimeFiles(folder: string): string[] {
 
 function end(run: Run, { outputs, metafile }: BunResult, o: { folder: string; loaded: Set<string>; outdir: string | undefined }): void {
   run.modules(o.loaded)
-  run.modules(Object.keys(metafile?.inputs ?? {}).map((key) => (/^[\w-]{2,}:/.test(key) ? key : join(o.folder, key))))
+  const inputs = metafile?.inputs ?? {}
+  run.modules(Object.keys(inputs).map((key) => (/^[\w-]{2,}:/.test(key) ? key : join(o.folder, key))))
+  // A macro is listed as an external import; packages may run none.
+  const mayRun = Object.keys(inputs).filter((key) => !key.includes('node_modules/') && inputs[key]?.imports?.some(isForeign) === true)
+  run.files(macroFiles(...mayRun.map((key) => join(o.folder, key))))
   if (o.outdir !== undefined) {
     const target = resolve(o.folder, o.outdir)
     const emitted = outputs.map(({ path }) => resolve(o.folder, path)).filter((path) => path.startsWith(target))
@@ -98,4 +103,8 @@ function end(run: Run, { outputs, metafile }: BunResult, o: { folder: string; lo
     )
   }
   run.ended()
+}
+
+function isForeign({ path, external }: { readonly path: string; readonly external?: boolean }): boolean {
+  return external === true && !isBuiltin(path)
 }

@@ -1,7 +1,7 @@
 /** The recorder's face, all that bundler files may use of it: begin a run, report to it, close it. Re-exports only. */
 export { beginRun } from './recorder/begin.ts'
 export { outputFolder, type Run } from './recorder/run.ts'
-export { importedFiles, namedFiles, toolFiles } from './recorder/baseline.ts'
+export { importedFiles, macroFiles, namedFiles, toolFiles } from './recorder/baseline.ts'
 export { namedTsconfig } from './recorder/tsconfig.ts'
 export { aliasResolver } from './recorder/reference.ts'
 export { endFrame, finishAll } from './recorder/finish.ts'

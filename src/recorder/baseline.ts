@@ -70,6 +70,17 @@ export function nearFiles(...entries: readonly string[]): Set<string> {
   return reached(entries, near)
 }
 
+/** Macros of Bun that modules run while they are bundled, with what these import. */
+export function macroFiles(...modules: readonly string[]): Set<string> {
+  const pattern = /\bfrom\s*((['"])[^'"\n]+\2)\s*(?:with|assert)\s*\{\s*type\s*:\s*(['"])macro\3/g
+  return importedFiles(
+    ...modules.flatMap((file) => {
+      const imports = [...textOf(file).matchAll(pattern)].map(([, specifier = '']) => `from ${specifier}`).join('\n')
+      return [...near(file, imports), ...named(file, imports)]
+    }),
+  )
+}
+
 function reached(entries: readonly string[], imports: (file: string, text: string) => readonly string[]): Set<string> {
   const found = new Set<string>()
   const open = [...entries]

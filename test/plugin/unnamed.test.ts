@@ -318,3 +318,15 @@ await Bun.build({ entrypoints: ['src/main.js'], outdir: 'dist', plugins: [inToto
     expect(Object.keys((await project.link(`apps/a/dist/${linkName}`)).materials)).toEqual([...own, 'src/main.js'])
   })
 })
+
+describe('macros, by bun', () => {
+  it('are materials with what they import', async () => {
+    const project = new Project('macros', 'bun')
+    project.write('src/main.js', `import { macro } from '../macros/macro' with { type: 'macro' }\nconsole.log(macro())`)
+    project.write('macros/macro.ts', `import { deep } from './deep.ts'\nexport const macro = () => deep`)
+    project.write('macros/deep.ts', `export const deep = 'deep'`)
+    const materials = await materialsOf(project, 'bun')
+    expect(project.read('dist/main.js')).toContain('console.log("deep")')
+    expect(materials).toEqual(['build.mjs', 'macros/deep.ts', 'macros/macro.ts', 'package.json', 'src/main.js'])
+  })
+})
