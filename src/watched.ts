@@ -25,9 +25,9 @@ export function listenToPlugins(plugins: readonly object[], files: Set<string>):
 const hooks = ['buildStart', 'resolveId', 'load', 'transform', 'moduleParsed', 'buildEnd'] as const
 
 function listen(plugin: Partial<Record<(typeof hooks)[number], unknown>>, name: (typeof hooks)[number]): void {
-  const hook = plugin[name] as Handler | { handler: Handler } | undefined
-  if (hook === undefined || hook === null) return
-  const handler = typeof hook === 'function' ? hook : hook.handler
+  const hook = plugin[name] as Handler | { handler?: Handler } | undefined
+  const handler = typeof hook === 'function' ? hook : hook?.handler
+  if (typeof handler !== 'function') return // `false` where a condition stands before the hook
   const listening: Handler = function (...args) {
     shadow(this, plugin)
     return handler.apply(this, args)
