@@ -6,7 +6,7 @@ import type { Compiler, RspackPluginInstance } from '@rspack/core'
 import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
 import { prepare } from './prepare.ts'
 import { importedFiles, toolFiles, type Log, type Run } from './recorder.ts'
-import { compilerRuns } from './webpack.ts'
+import { cacheVersion, compilerRuns } from './webpack.ts'
 
 /** The plugin for `rspack.config.js`. Put it anywhere in `plugins`; one instance may serve several configurations. */
 export default function inToto(options: Options = {}): RspackPluginInstance {
@@ -24,7 +24,7 @@ export interface Surrounding {
 /** The plugin for one compiler. */
 export function compilerPlugin(options: ResolvedOptions, o: Surrounding = {}): RspackPluginInstance {
   const listen = (compiler: Compiler): void => {
-    repairSnapshots(compiler.options)
+    mendCache(compiler.options)
     const runs = compilerRuns(compiler, {
       bundler: 'rspack',
       version: compiler.webpack.rspackVersion,
@@ -65,15 +65,17 @@ function icons({ plugins }: Compiler['options']): string[] {
 
 /**
  * The persistent cache trusts `name@version` of node_modules and would use old bytes. Its snapshots are settings of `experiments.cache` in Rspack 1,
- * of `cache` in early releases of 2, and of their own, as webpack has them, later.
+ * of `cache` in early releases of 2, and of their own, as webpack has them, later. One that was filled without us was filled in that trust: it has
+ * another version and is not read.
  */
-function repairSnapshots(options: Compiler['options']): void {
+function mendCache(options: Compiler['options']): void {
   const { cache, experiments, snapshot } = options as { cache?: unknown; experiments?: { cache?: unknown }; snapshot?: object }
   const untrusting = { managedPaths: [], immutablePaths: [] }
   for (const store of [cache, experiments?.cache]) {
     if (typeof store !== 'object' || store === null || (store as { type?: string }).type !== 'persistent') continue
-    const persistent = store as { snapshot?: object }
+    const persistent = store as { snapshot?: object; version?: string }
     persistent.snapshot = { ...persistent.snapshot, ...untrusting }
+    persistent.version = cacheVersion(persistent.version)
     if (snapshot !== undefined) Object.assign(snapshot, untrusting, { module: { hash: true }, resolve: { hash: true } })
   }
 }

@@ -1,7 +1,7 @@
 /**
  * webpack 5: a compilation's file dependencies are its materials, its assets its products. Child compilers (HTML templates, extracted styles)
- * report through their parent, so only whole compilations are looked at. Repairs the snapshots of webpack's persistent cache, which would
- * otherwise use old bytes for a file of equal size and date. Adds no loader and no hook on modules.
+ * report through their parent, so only whole compilations are looked at. Mends webpack's persistent cache, which would otherwise use old
+ * bytes for a file of equal size and date. Adds no loader and no hook on modules.
  */
 import { InTotoError } from 'intoto'
 import type { Compiler, WebpackPluginInstance } from 'webpack'
@@ -17,7 +17,7 @@ export default function inToto(options: Options = {}): WebpackPluginInstance {
   const resolved = resolveOptions(options)
   prepare(resolved)
   const listen = (compiler: Compiler): void => {
-    repairSnapshots(compiler.options)
+    mendCache(compiler.options)
     const runs = compilerRuns(compiler, { bundler: 'webpack', version: compiler.webpack.version, options: resolved })
     runs.onBegin((run) => watchReads(compiler, run))
     runs.onEnd((run, compilation) => {
@@ -163,13 +163,23 @@ function commandFiles(bundler: string): Iterable<string> {
 }
 
 interface CacheOptions {
-  snapshot: { module?: object; resolve?: object; managedPaths?: unknown[]; immutablePaths?: unknown[] }
+  readonly snapshot: { module?: object; resolve?: object; managedPaths?: unknown[]; immutablePaths?: unknown[] }
+  readonly cache: unknown
 }
 
-/** By content, not by date, and without trust in `name@version` of node_modules. */
-function repairSnapshots({ snapshot }: CacheOptions): void {
+/** By content, not by date, and without trust in `name@version` of node_modules; and no cache that was filled in that trust, without us. */
+function mendCache({ snapshot, cache }: CacheOptions): void {
   Object.assign(snapshot, { module: { hash: true }, resolve: { hash: true }, managedPaths: [], immutablePaths: [] })
+  const store = cache as { type?: string; version?: string } | false
+  if (typeof store === 'object' && store.type === 'filesystem') store.version = cacheVersion(store.version)
 }
+
+/** The version of a persistent cache that we were there to fill, whatever else the person has in it. */
+export function cacheVersion(given: string = ''): string {
+  return given.endsWith(mark) ? given : given + mark
+}
+
+const mark = '|in-toto'
 
 type Read = (path: string, ...rest: unknown[]) => void
 
