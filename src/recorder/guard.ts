@@ -9,6 +9,7 @@ import { hashFile, sha256Map, type FileDigest, type Hashed } from 'intoto/node'
 import { declarationSources } from './declaration.ts'
 import { framedMaterials, intermediates, madeFrom } from './frame.ts'
 import { trackedBy } from './git.ts'
+import { isCopiedUp } from './overlay.ts'
 import { isDependency, isWithin, nameOf, parentOf, type Root } from './place.ts'
 import { filesMatching, selector } from './select.ts'
 import { walkedFolders, type Material, type RunRecord, type Session } from './session.ts'
@@ -194,7 +195,7 @@ function checkFolders(root: Root, materials: ReadonlyMap<string, Material>): voi
   for (const [folder, since] of folders) {
     const stats = lstatSync(folder, { throwIfNoEntry: false })
     if (stats === undefined || stats.ctimeMs < since) continue
-    if (stats.isDirectory() && stats.mtimeMs >= since) continue
+    if (stats.isDirectory() && (stats.mtimeMs >= since || isCopiedUp(folder, stats, since))) continue
     const message = 'this folder was renamed, replaced or given other rights while the build ran, and its files with it'
     throw new InTotoError({
       code: 'E_CHANGED_DURING_BUILD',

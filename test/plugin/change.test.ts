@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { buildAll, engines, linkName, sha256, smallProject, type Outcomes, type Project } from './project.ts'
+import { buildAll, engines, librarySource, linkName, sha256, smallProject, type Ended, type Outcomes, type Project } from './project.ts'
 
 const changes = {
   after: { hooks: `renderStart() { fs.writeFileSync('src/part.js', 'export const part = 666\\n') }` },
@@ -182,5 +184,59 @@ export default { plugins: [inToto()], build: { lib: { entry: 'src/main.js', form
     expect(ended.text).toContain('held up twice')
     expect(ended.code, ended.text).toBe(0)
     expect(Object.keys((await project.link()).materials)).toContain('vite.config.mjs')
+  })
+})
+
+/** Lays an overlay over a project, as a container lays it over its image. False where that is not permitted. */
+function mountOver({ dir }: Project, options = ''): boolean {
+  for (const layer of ['upper', 'work']) mkdirSync(`${dir}-${layer}`)
+  try {
+    const layers = `lowerdir=${dir},upperdir=${dir}-upper,workdir=${dir}-work${options}`
+    execFileSync('mount', ['-t', 'overlay', 'overlay', '-o', layers, dir], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+describe('a folder that overlayfs copies up at the first change below it', () => {
+  /** A folder with the marks of a copy, and a script that takes every disk for an overlay. */
+  const marks = `{ name: 'copier', renderStart() {
+    const { atime, mtime } = fs.statSync('src')
+    fs.writeFileSync('src/list.txt', 'new'); fs.utimesSync('src', atime, mtime); fs.appendFileSync('src/list.txt', '!')
+  } }`
+  const everywhere = `const { default: system } = await import('node:fs')
+system.statfsSync = () => ({ type: 0x794c7630 })
+;(await import('node:module')).syncBuiltinESMExports()`
+
+  it('is not taken for one that was moved, but on other file systems it is', async () => {
+    for (const [before, code] of [
+      [everywhere, 0],
+      ['', 1],
+    ] as const) {
+      const project = smallProject('copied', 'rollup')
+      const ended = await project.script(librarySource('rollup', { plugins: marks, before }))
+      expect(ended.code, ended.text).toBe(code)
+      expect(ended.text.includes('E_CHANGED_DURING_BUILD src this folder was renamed')).toBe(code === 1)
+    }
+  })
+
+  it('is none on a real overlay, where such can be mounted, and one that was moved still is', async () => {
+    const project = smallProject('overlay', 'vite')
+    for (const name of ['dist/main.js', 'src/list.txt', 'src/deep/more.js', 'evil/more.js']) project.write(name, 'export const more = 1')
+    project.write('src/main.js', `export { part } from './part.js'\nexport { more } from './deep/more.js'`)
+    const build = (hooks: string): Promise<Ended> => project.script(librarySource('vite', { plugins: `{ name: 'meddler', ${hooks} }` }))
+    const attack = `buildStart() { fs.renameSync('src/deep', 'src/good'); fs.renameSync('evil', 'src/deep') },
+      buildEnd() { fs.renameSync('src/deep', 'evil'); fs.renameSync('src/good', 'src/deep') }`
+    if (!mountOver(project, ',redirect_dir=on')) return void process.stdout.write('not tested on overlayfs: it cannot be mounted here\n')
+    try {
+      const honest = await build(`renderStart() { fs.writeFileSync('src/list.txt', 'new') }`)
+      expect(honest.code, honest.text).toBe(0)
+      expect(Object.keys((await project.link()).products)).toEqual(['dist/main.js'])
+      expect((await build(attack)).text).toContain('E_CHANGED_DURING_BUILD src/deep this folder was renamed')
+      expect(project.links()).toEqual([])
+    } finally {
+      execFileSync('umount', [project.dir])
+    }
   })
 })
