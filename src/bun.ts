@@ -15,6 +15,9 @@ export interface BunBuild {
     readonly outdir?: string
     readonly root?: string
     readonly format?: string
+    readonly target?: string
+    readonly naming?: unknown
+    readonly minify?: unknown
     readonly tsconfig?: string
     metafile?: unknown
   }
@@ -59,12 +62,13 @@ function listen(build: BunBuild, options: ResolvedOptions): void {
   })
 }
 
-function begin({ entrypoints, outdir, format, tsconfig }: BunBuild['config'], options: ResolvedOptions, folder: string): Run | undefined {
+function begin(config: BunBuild['config'], options: ResolvedOptions, folder: string): Run | undefined {
+  const { entrypoints, outdir, format, target, naming, minify, tsconfig } = config
   const run = beginRun(options, {
     bundler: 'bun',
     version: process.versions['bun'] ?? 'unknown',
     folder,
-    label: JSON.stringify(['bun', entrypoints, outdir, format]),
+    label: JSON.stringify(['bun', entrypoints, outdir, format, target, naming, minify]),
     watch: false,
     configured: 'packages',
     log: {

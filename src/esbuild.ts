@@ -50,12 +50,13 @@ function begin({
   folder: string
   watch: boolean
 }): Run | undefined {
-  const { entryPoints, outdir, outfile, format, preserveSymlinks, tsconfig, inject, stdin, outbase } = build.initialOptions
+  const { preserveSymlinks, tsconfig, inject, stdin } = build.initialOptions
   const run = beginRun(options, {
     bundler: 'esbuild',
     version: build.esbuild.version,
     folder,
-    label: JSON.stringify(['esbuild', entryPoints, outdir, outfile, outbase, format, stdin?.sourcefile]),
+    // All that is asked for: formats and platforms of one library are builds of their own, none of which repeats another.
+    label: JSON.stringify(['esbuild', { ...build.initialOptions, plugins: undefined, stdin: stdin?.sourcefile }]),
     watch,
     preserveSymlinks: preserveSymlinks === true,
     configured: 'sources',

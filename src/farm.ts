@@ -74,12 +74,12 @@ function distrustCache({ compilation }: ResolvedUserConfig): void {
 
 function begin(config: ResolvedUserConfig, options: ReturnType<typeof resolveOptions>): Run | undefined {
   const root = config.root ?? process.cwd()
-  const { input, output } = config.compilation ?? {}
+  const { input, output, mode } = config.compilation ?? {}
   const run = beginRun(options, {
     bundler: 'farm',
     version: farmVersion(root),
     folder: root,
-    label: JSON.stringify(['farm', input, output?.path, output?.targetEnv]),
+    label: JSON.stringify(['farm', mode, input, output]),
     watch: Boolean(config.compilation?.watch),
     log: {
       info: (line) => void process.stderr.write(`[in-toto] ${line}\n`),

@@ -150,9 +150,16 @@ function rebuilds(again: () => void): Pick<Plugin, 'watchChange' | 'buildStart'>
   return { watchChange: () => void (isChanged = true), buildStart }
 }
 
+/** What tells an output from others of the same folder, as far as it is text: formats of one library may be builds of their own. */
+export function outputLabel({ file, format, name, entryFileNames, chunkFileNames }: OutputLabel): string {
+  return JSON.stringify([file, format, name, entryFileNames, chunkFileNames])
+}
+
+type OutputLabel = Readonly<Partial<Record<'file' | 'format' | 'name' | 'entryFileNames' | 'chunkFileNames', unknown>>>
+
 function targetOf(run: Run, output: Pick<OutputOptions, 'dir' | 'file'>): void {
   const folder = outputFolder(output)
-  if (folder !== undefined) run.target(folder)
+  if (folder !== undefined) run.target(folder, outputLabel(output))
 }
 
 function writtenOf(run: Run, output: NormalizedOutputOptions, bundle: OutputBundle): void {

@@ -10,7 +10,7 @@ import { detectFrame } from './framework.ts'
 import { resolveOptions, type Options, type ResolvedOptions } from './options.ts'
 import { prepare } from './prepare.ts'
 import { aliasResolver, beginRepeated, beginRun, importedFiles, namedFiles, toolFiles, type Frame, type Run } from './recorder.ts'
-import { originalFiles, surround } from './rollup.ts'
+import { originalFiles, outputLabel, surround } from './rollup.ts'
 import { listenToPlugins } from './watched.ts'
 
 /** Inputs that are learned outside of the run's own hooks. */
@@ -53,7 +53,7 @@ export function vitePlugin(resolved: ResolvedOptions, given?: Frame): Plugin {
           bundler: 'vite',
           version: this.meta.viteVersion ?? version,
           folder: config.root,
-          label: JSON.stringify(['vite', config.configFile, environment?.name, outDir, input.input]),
+          label: JSON.stringify(['vite', config.configFile, config.mode, environment?.name, outDir, input.input, outputsOf(build)]),
           watch: isWatch,
           targets: build.write ? [outDir] : [],
           preserveSymlinks: resolution.preserveSymlinks,
@@ -88,6 +88,12 @@ export function vitePlugin(resolved: ResolvedOptions, given?: Frame): Plugin {
       }
     },
   }
+}
+
+/** Formats of one library may be builds of their own, none of which repeats another. */
+function outputsOf({ lib, rollupOptions }: ResolvedConfig['build']): unknown {
+  const outputs = [rollupOptions.output ?? []].flat().map((output) => [output.dir, outputLabel(output)])
+  return lib ? [lib.formats, lib.name, lib.fileName, outputs] : outputs
 }
 
 /** What was read before the first module: the configuration and what it imports, .env files. */

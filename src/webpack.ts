@@ -56,6 +56,8 @@ export interface AnyCompiler {
   readonly outputPath: string
   readonly options: {
     readonly entry: unknown
+    readonly mode?: unknown
+    readonly output: { readonly filename?: unknown }
     readonly resolve: { readonly symlinks?: boolean | undefined }
     readonly resolveLoader?: { readonly alias?: object | undefined }
   }
@@ -126,11 +128,12 @@ export function compilerRuns(given: unknown, source: RunSource): CompilerRuns {
 
 function beginCompilerRun(compiler: AnyCompiler, { bundler, version, options, log }: RunSource, watch: boolean): Run | undefined {
   const logger = compiler.getInfrastructureLogger('in-toto')
+  const { entry, mode, output } = compiler.options
   return beginRun(options, {
     bundler,
     version,
     folder: compiler.context,
-    label: JSON.stringify([bundler, compiler.name, compiler.options.entry, compiler.outputPath], (_, value: unknown) =>
+    label: JSON.stringify([bundler, compiler.name, entry, mode, compiler.outputPath, output.filename], (_, value: unknown) =>
       typeof value === 'function' ? 'function' : value,
     ),
     watch,

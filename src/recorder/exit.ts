@@ -47,7 +47,7 @@ function safely(session: Session, act: () => void): void {
 
 function settle(session: Session, code: number): void {
   const { written, options, open, failed, error } = session
-  if (code !== 0 || failed.size > 0 || error !== undefined) return afterFailure(session, code)
+  if (code !== 0 || failed.length > 0 || error !== undefined) return afterFailure(session, code)
   if (session.frame?.tells === true && session.frameEnded !== true)
     return notRecorded(session, `the build of ${session.frame.name} did not end`)
   closeWritten(session)
@@ -62,7 +62,10 @@ function settle(session: Session, code: number): void {
 function afterFailure(session: Session, code: number): void {
   withdrawLink(session)
   if (session.error !== undefined && code === 0) process.exitCode = 1 // a script swallowed it
-  else if (code === 0) notRecorded(session, `${[...session.failed.values()].join('; ')}, and nothing can be said of what was written`)
+  else if (code === 0) {
+    const reasons = new Set(session.failed.map(({ reason }) => reason))
+    notRecorded(session, `${[...reasons].join('; ')}, and nothing can be said of what was written`)
+  }
 }
 
 /** With `required`, a process without evidence is a failed one. */

@@ -62,7 +62,7 @@ export function refuse(session: Session, reason: unknown): void {
 }
 
 function isReady(session: Session): boolean {
-  if (session.open.size > 0 || session.records.length === 0 || session.failed.size > 0) return false
+  if (session.open.size > 0 || session.records.length === 0 || session.failed.length > 0) return false
   return hasOutput(session) || wroteNothing(session)
 }
 

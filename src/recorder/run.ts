@@ -19,7 +19,7 @@ import type { Log } from './log.ts'
 import { isWithin, parentOf, RealPaths, usedPath, type Listed, type RealFile } from './place.ts'
 import { composedStyles, referredAssets, type Resolve } from './reference.ts'
 import { reportOf, seenIn, type Given, type Report } from './report.ts'
-import type { Frame, Material, RunRecord, Session } from './session.ts'
+import type { Failure, Frame, Material, RunRecord, Session } from './session.ts'
 import { startFiles } from './startup.ts'
 import { tsconfigFiles, type Configured } from './tsconfig.ts'
 
@@ -68,8 +68,8 @@ export interface Run {
   /** How this adapter learns of inputs: `graph`, `watch`, `declared`. */
   covers(...kinds: readonly string[]): void
   note(name: string, value: JsonValue): void
-  /** A folder that is about to be written: an earlier link there goes now. */
-  target(folder: string): void
+  /** A folder that is about to be written, and what tells this output from others there: an earlier link there goes now. */
+  target(folder: string, output?: string): void
   /** A folder that was written, and the names in it that the bundler says it wrote. */
   output(folder: string, emitted: Iterable<string>): void
   /** An output was begun; an output ended, written or only generated. */
@@ -166,9 +166,10 @@ export class RecordingRun implements Run {
     this.#record.notes.set(name, value)
   }
 
-  target(folder: string): void {
+  target(folder: string, output: string = ''): void {
     const path = this.#folder(folder)
     this.#session.targets.add(path)
+    this.#record.intended.add(`${path}\0${output}`)
     try {
       removeEarlier(this.#session, path)
     } catch (error) {
@@ -201,7 +202,8 @@ export class RecordingRun implements Run {
   /** A failed run cannot end well any more, and may never be closed. */
   fail(error: unknown): void {
     if (!this.#session.open.delete(this.#record)) return
-    this.#session.failed.set(this.#record.label, reasonOf(error))
+    const { label, intended } = this.#record
+    this.#session.failed = [...stillFailed(this.#session, this.#record), { label, intended, reason: reasonOf(error) }]
   }
 
   async close(): Promise<void> {
@@ -238,7 +240,7 @@ export class RecordingRun implements Run {
     if (session.options.audit) this.#audited()
     const repeats = (other: RunRecord): boolean => other.label === record.label && isCovered(other, record)
     session.records = [...session.records.filter((other) => !repeats(other)), record]
-    session.failed.delete(record.label)
+    session.failed = stillFailed(session, record)
   }
 
   #audited(): void {
@@ -329,6 +331,11 @@ function reasonOf(error: unknown): string {
   const inner = (error as { errors?: unknown[] } | null)?.errors?.[0] ?? error
   const text = inner instanceof Error ? inner.message : String((inner as { message?: unknown } | null)?.message ?? inner)
   return text.split('\n').find((line) => line.trim() !== '') ?? 'it failed'
+}
+
+/** Failures that this run does not make up for: it is the same work, and does all that was to be done then. */
+function stillFailed({ failed }: Session, { label, intended }: RunRecord): Failure[] {
+  return failed.filter((failure) => failure.label !== label || ![...failure.intended].every((output) => intended.has(output)))
 }
 
 function isCovered(earlier: RunRecord, later: RunRecord): boolean {

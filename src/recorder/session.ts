@@ -45,6 +45,8 @@ export interface RunRecord {
   /** By real path. */
   readonly materials: Map<string, Material>
   readonly outputs: Map<string, Output>
+  /** What its outputs were to be, whether they came to be or not: folder, and what else the adapter knows. */
+  readonly intended: Set<string>
   /** Ids without a file. */
   readonly virtual: Set<string>
   /** Digests of what was read from a file, its bytes or its text, where that is known. */
@@ -84,6 +86,11 @@ export interface Frame {
   readonly tells: boolean
 }
 
+/** A run that failed, and why. */
+export interface Failure extends Pick<RunRecord, 'label' | 'intended'> {
+  readonly reason: string
+}
+
 /** A link that was removed, by its absolute path. */
 export interface EarlierLink {
   readonly path: string
@@ -100,8 +107,8 @@ export interface Session {
   readonly open: Set<RunRecord>
   /** Runs that ended well. */
   records: RunRecord[]
-  /** Labels of runs that failed and were not run again with success, with the reason. */
-  readonly failed: Map<string, string>
+  /** Runs that failed and were not run again with success. */
+  failed: readonly Failure[]
   /** Digests by absolute path; one is used again only while the file's marks are the same. */
   readonly digests: Map<string, FileDigest>
   /** Absolute paths of folders that are written or about to be. */

@@ -101,3 +101,51 @@ await bundle.close()`)
     expect(project.links()).toEqual([])
   })
 })
+
+/** Two builds of one input in one process: `build` with what tells them apart, and a plugin of which the first one's end fails. */
+const twice = {
+  vite: {
+    before: `import { build as vite } from 'vite'`,
+    build: `(format, failing) => vite({ logLevel: 'silent', configFile: false, plugins: [inToto(), failing],
+      build: { emptyOutDir: false, lib: { entry: 'src/main.js', formats: [format], fileName: 'main' } } })`,
+    failing: `{ name: 'failing', writeBundle() { throw new Error('first build') } }`,
+  },
+  rollup: {
+    before: `import { rollup } from 'rollup'`,
+    build: `async (format, failing) => {
+      const bundle = await rollup({ input: 'src/main.js', plugins: [inToto(), failing] })
+      await bundle.write({ dir: 'dist', format, entryFileNames: '[name].' + format + '.js' }).finally(() => bundle.close())
+    }`,
+    failing: `{ name: 'failing', writeBundle() { throw new Error('first build') } }`,
+  },
+  esbuild: {
+    before: `import { build as esbuild } from 'esbuild'`,
+    build: `(format, failing) => esbuild({ logLevel: 'silent', entryPoints: ['src/main.js'], bundle: true, plugins: [inToto(), failing],
+      outdir: 'dist', platform: format === 'es' ? 'browser' : 'node', entryNames: '[name].' + format })`,
+    failing: `{ name: 'failing', setup: ({ onEnd }) => onEnd(() => { throw new Error('first build') }) }`,
+  },
+} as const
+
+describe.each(['vite', 'rollup', 'esbuild'] as const)('a build that failed, by %s', (bundler) => {
+  const { before, build, failing } = twice[bundler]
+  const script = `${before}
+import inToto from 'unplugin-in-toto/${bundler}'
+const build = ${build}
+await build('es', ${failing}).catch((error) => console.log('failed:', error.message))
+`
+
+  it('is made up for when it is tried again, and not by another build of the same input', async () => {
+    const project = smallProject(`twice-${bundler}`, bundler)
+    const other = await project.script(`${script}await build('cjs', { name: 'none', setup() {} })`)
+    expect(other.stdout).toMatch(/failed: .*first build/s)
+    expect(other.stderr).toMatch(/build: no link: .*(first build|not every output was written)/)
+    expect(project.links()).toEqual([])
+    const again = await project.script(`${script}for (const _ of 'ab') await build('es', { name: 'none', setup() {} })
+const [session] = globalThis[Symbol.for('unplugin-in-toto.sessions')].sessions.values()
+console.log('records', session.records.length)`)
+    expect(again.stdout).toMatch(/failed: .*first build/s)
+    expect(again.code, again.text).toBe(0)
+    expect(Object.keys((await project.link()).products)).toHaveLength(1)
+    expect(again.stdout).toContain('records 1')
+  })
+})
