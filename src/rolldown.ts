@@ -7,7 +7,7 @@ import type { InputOptions, Plugin } from 'rolldown'
 import { resolveOptions, type Options } from './options.ts'
 import { prepare } from './prepare.ts'
 import { beginRepeated, beginRun, commandName, configurationFiles, namedTsconfig, outputFolder, usualNames, type Run } from './recorder.ts'
-import { logOf, surround } from './rollup.ts'
+import { logOf, outputLabel, surround } from './rollup.ts'
 import { listenToPlugins } from './watched.ts'
 
 /** The plugin for `rolldown.config.js` and `tsdown.config.ts`. Put it anywhere in `plugins`. */
@@ -18,14 +18,13 @@ export default function inToto(options: Options = {}): Plugin {
     name: 'in-toto',
     async options(input) {
       const isWatch = this.meta.watchMode
-      const label = JSON.stringify(['rolldown', input.input, input.platform, isWatch ? 0 : ++calls])
       const folder = input.cwd ?? process.cwd()
       const begin = (): Run | undefined => {
         const run = beginRun(resolved, {
           bundler: 'rolldown',
           version: this.meta.rolldownVersion,
           folder,
-          label,
+          label: JSON.stringify(['rolldown', input.input, input.platform]),
           watch: isWatch,
           preserveSymlinks: input.resolve?.symlinks === false,
           log: logOf(this),
@@ -53,16 +52,13 @@ export default function inToto(options: Options = {}): Plugin {
   }
 }
 
-/** Formats of one library are builds of their own with the same input; none of them repeats another. */
-let calls = 0
-
-/** Rolldown reads its inputs once for each output, and knows the output's folder before: an earlier link there goes even if reading fails. */
+/** Rolldown reads its inputs once for each output, and knows the output before: an earlier link there goes even if reading fails. */
 function targetPlugin(run: Run): Plugin {
   return {
     name: 'in-toto:target',
     outputOptions(output) {
       const folder = outputFolder(output)
-      if (folder !== undefined) run.target(folder)
+      if (folder !== undefined) run.target(folder, outputLabel(output))
       return null
     },
   }

@@ -118,6 +118,14 @@ const twice = {
     }`,
     failing: `{ name: 'failing', writeBundle() { throw new Error('first build') } }`,
   },
+  rolldown: {
+    before: `import { rolldown } from 'rolldown'`,
+    build: `async (format, failing) => {
+      const bundle = await rolldown({ input: 'src/main.js', plugins: [inToto(), failing] })
+      await bundle.write({ dir: 'dist', format, entryFileNames: '[name].' + format + '.js' }).finally(() => bundle.close())
+    }`,
+    failing: `{ name: 'failing', renderChunk() { throw new Error('first build') } }`,
+  },
   esbuild: {
     before: `import { build as esbuild } from 'esbuild'`,
     build: `(format, failing) => esbuild({ logLevel: 'silent', entryPoints: ['src/main.js'], bundle: true, plugins: [inToto(), failing],
@@ -126,7 +134,7 @@ const twice = {
   },
 } as const
 
-describe.each(['vite', 'rollup', 'esbuild'] as const)('a build that failed, by %s', (bundler) => {
+describe.each(['vite', 'rollup', 'rolldown', 'esbuild'] as const)('a build that failed, by %s', (bundler) => {
   const { before, build, failing } = twice[bundler]
   const script = `${before}
 import inToto from 'unplugin-in-toto/${bundler}'
