@@ -74,7 +74,8 @@ function begin(options: ResolvedOptions, host: Host, log: Log): Run {
   session.open.add(record)
   listenToExit()
   const run = new RecordingRun(session, record, host)
-  if (options.linkDir !== undefined) run.target(options.linkDir) // only now is it known which link there is ours
+  // Only now is it known which link there is ours.
+  if (options.linkDir !== undefined) for (const folder of [options.linkDir, ...(host.targets ?? [])]) run.target(folder)
   return run
 }
 

@@ -2,7 +2,7 @@
  * Links of the same step that are there already when a build begins. They go at once, so that a build that fails, or is killed, leaves nothing
  * that could be taken for its evidence. Called with each folder that is about to be written.
  */
-import { lstatSync, readdirSync, unlinkSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, unlinkSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { decodeMetadata, InTotoError, isLink, isLinkFileName, keyidFor, linkFileName, type Link } from 'intoto'
 import { readMetadataFile } from 'intoto/node'
@@ -16,7 +16,8 @@ export type Owner = Pick<Session, 'root' | 'options' | 'key' | 'foreign'>
 
 /**
  * Removes the step's links, and the Statements beside them, from an output folder and from those above it up to the package (where a build of several folders puts its link).
- * With `linkDir`, where other functionaries' links may lie, only the one that this key would write.
+ * With `linkDir`, where other functionaries' links may lie, only the one that this key would write. A link that lies in neither, and says nothing of
+ * the folder, is another build's evidence and stays.
  * @throws InTotoError E_IO when a link cannot be removed
  */
 export function removeEarlier(owner: Owner, folder: string): void {
@@ -25,16 +26,43 @@ export function removeEarlier(owner: Owner, folder: string): void {
     const { signer } = owner.key
     if (signer === undefined) return
     const path = join(resolve(owner.root.real, linkDir), linkFileName(step, keyidFor(signer.key, keyidStyle)))
+    if (speaksElsewhere(owner.root, path, folder)) return
     removeLink(owner, path)
     unlink(statementPath(path))
     return
   }
   for (const place of foldersOf(owner.root, folder)) {
-    for (const name of names(place)) {
-      if (isLinkOf(step, name)) removeLink(owner, join(place, name))
-      if (isStatementOf(step, name)) unlink(join(place, name))
-    }
+    const all = names(place)
+    const links = all.filter((name) => isLinkOf(step, name))
+    const kept = new Set(place === folder ? [] : links.filter((name) => speaksElsewhere(owner.root, join(place, name), folder)))
+    const beside = new Set([...kept].map(statementPath))
+    for (const name of links) if (!kept.has(name)) removeLink(owner, join(place, name))
+    for (const name of all) if (isStatementOf(step, name) && !beside.has(name)) unlink(join(place, name))
   }
+}
+
+/** Whether a link has products, some of them still there, and none in this folder. */
+function speaksElsewhere(root: Root, path: string, folder: string): boolean {
+  const products = Object.keys(linkAt(path)?.products ?? {}).map((name) => resolve(root.real, name))
+  return products.every((product) => !isWithin(folder, product)) && products.some((product) => existsSync(product))
+}
+
+/**
+ * Refuses to write over the link of another command, which stayed since it speaks of other folders.
+ * @throws InTotoError E_CONFIG
+ */
+export function refuseOverwriting({ root, options }: Pick<Owner, 'root' | 'options'>, path: string): void {
+  const link = linkAt(path)
+  const command = link?.command.join(' ')
+  if (link === undefined || command === ownCommand({ root, options })) return
+  if (!Object.keys(link.products).some((name) => existsSync(resolve(root.real, name)))) return
+  const { step } = options
+  throw new InTotoError({
+    code: 'E_CONFIG',
+    message: `is of another command of the step "${step}": ${command}; one link cannot speak for both`,
+    file: nameOf(root, path),
+    fix: [`give one of the two another step: inToto({ step: '${step}-2' })`, 'or another linkDir', 'or remove what the other one made'],
+  })
 }
 
 /** Is this exactly `<step>.<8 hex>.link`? */
@@ -82,7 +110,7 @@ function rememberForeign(owner: Owner, path: string): void {
 /** Products of another command under the same step name, by absolute path, and that command: if they stay, one link cannot speak for the folder. */
 export function foreignProducts({ root, options, foreign }: Pick<Owner, 'root' | 'options' | 'foreign'>): Map<string, string> {
   const found = new Map<string, string>()
-  const own = (options.command ?? commandOf(root)).join(' ')
+  const own = ownCommand({ root, options })
   for (const { path, bytes } of foreign) {
     const link = linkIn(bytes)
     const command = link?.command.join(' ')
@@ -90,6 +118,19 @@ export function foreignProducts({ root, options, foreign }: Pick<Owner, 'root' |
     for (const name of Object.keys(link?.products ?? {})) found.set(resolve(root.real, name), `${command} (${nameOf(root, path)})`)
   }
   return found
+}
+
+function ownCommand({ root, options }: Pick<Owner, 'root' | 'options'>): string {
+  return (options.command ?? commandOf(root)).join(' ')
+}
+
+function linkAt(path: string): Link | undefined {
+  if (!lstatSync(path, { throwIfNoEntry: false })?.isFile()) return undefined
+  try {
+    return linkIn(readMetadataFile(path, { what: 'link' }))
+  } catch {
+    return undefined // it cannot be read
+  }
 }
 
 function linkIn(bytes: Uint8Array): Link | undefined {

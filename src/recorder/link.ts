@@ -19,7 +19,7 @@ import {
 import { createHashedLink, linkDirectory, sha256Map, type FileDigest } from 'intoto/node'
 import { byproductsOf, environmentOf } from './byproduct.ts'
 import { commandOf } from './command.ts'
-import { unlink } from './earlier.ts'
+import { refuseOverwriting, unlink } from './earlier.ts'
 import { consumedFiles } from './guard.ts'
 import { isWithin, nameOf } from './place.ts'
 import { mergedOutputs, producedFiles } from './product.ts'
@@ -111,12 +111,15 @@ export async function signLater(session: Session, link: Link): Promise<Evidence>
 
 /**
  * Writes a signed link, after the Statement that stands beside it, and remembers it.
- * @throws InTotoError E_IO
+ * @throws InTotoError E_IO, E_CONFIG where the link of another command lies
  */
 export function putLink(session: Session, draft: Omit<Draft, 'counts'>, { link, statement }: Evidence): void {
   const keyid = keyidFor(signerOf(session).key, session.options.keyidStyle)
   const path = join(draft.folder, linkFileName(session.options.step, keyid))
-  if (session.written !== undefined && session.written.path !== path) withdrawLink(session)
+  if (session.written === undefined || session.written.path !== path) {
+    refuseOverwriting(session, path)
+    withdrawLink(session)
+  }
   registry().links.add(path)
   if (statement !== undefined) putStatement(statementPath(path), statement)
   linkDirectory(draft.folder).put(link, { keyid })

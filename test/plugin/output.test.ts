@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import {
   buildAll,
@@ -9,6 +10,7 @@ import {
   vites,
   type Project,
   type Bundler,
+  type Ended,
   type Outcomes,
 } from './project.ts'
 
@@ -331,6 +333,49 @@ await build({ logLevel: 'silent', configFile: false, plugins: [inToto({ step: 'a
     expect(ended.stdout).toContain('failed once')
     expect(ended.code, ended.text).toBe(0)
     expect(Object.keys((await project.link()).products)).toEqual(['dist/main.js'])
+  })
+})
+
+describe('the link of another build of the package', () => {
+  /** A build of `src/main.js` to a folder, one command for each. */
+  const build = (project: Project, folder: string, options = ''): Promise<Ended> => {
+    const name = `${folder.replace('/', '-')}.mjs`
+    project.write(name, librarySource('rollup', { options }).replaceAll(`dir: 'dist'`, `dir: '${folder}'`))
+    return project.node([name])
+  }
+
+  it('stays in a folder above when it says nothing of what is written, and goes when it does', async () => {
+    const project = smallProject('above', 'rollup')
+    for (const folder of ['dist', 'dist/server', 'dist/server/deep']) {
+      const ended = await build(project, folder, `statement: 'link'`)
+      expect(ended.code, ended.text).toBe(0)
+    }
+    const beside = linkName.replace('.link', '.intoto.jsonl')
+    for (const folder of ['dist', 'dist/server', 'dist/server/deep']) {
+      expect(project.files(folder)).toEqual(expect.arrayContaining([`${folder}/${beside}`, `${folder}/${linkName}`]))
+      expect(Object.keys((await project.link(`${folder}/${linkName}`)).products)).toEqual([`${folder}/main.js`])
+    }
+    const plugins = `{ name: 'emitter', generateBundle() { this.emitFile({ type: 'asset', fileName: 'server/page.html', source: 'x' }) } }`
+    const common = await project.script(librarySource('rollup', { plugins }))
+    expect(common.code, common.text).toBe(0)
+    project.write('src/main.js', 'syntax error')
+    expect((await build(project, 'dist/server')).code).toBe(1)
+    expect(project.links()).toEqual([`dist/server/deep/${linkName}`])
+  })
+
+  it('stays in the folder of the option linkDir, and the build is refused, unless what it speaks of is gone', async () => {
+    const project = smallProject('shared', 'rollup')
+    const options = `linkDir: 'in-toto'`
+    expect((await build(project, 'dist/client', options)).code).toBe(0)
+    const refused = await build(project, 'dist/server', options)
+    expect(refused.text).toContain(`E_CONFIG in-toto/${linkName} is of another command of the step "build": node dist-client.mjs`)
+    expect(refused.code).toBe(1)
+    const products = async (): Promise<string[]> => Object.keys((await project.link(`in-toto/${linkName}`)).products)
+    expect(await products()).toEqual(['dist/client/main.js'])
+    expect((await build(project, 'dist/client', options)).code).toBe(0)
+    rmSync(project.path('dist/client'), { recursive: true })
+    expect((await build(project, 'dist/server', options)).code).toBe(0)
+    expect(await products()).toEqual(['dist/server/main.js'])
   })
 })
 
