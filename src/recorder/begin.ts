@@ -42,7 +42,7 @@ export function beginRun(options: ResolvedOptions, host: Host): Run | undefined 
 function begin(options: ResolvedOptions, host: Host, log: Log): Run {
   const root = findRoot(options.root, host.folder)
   const idle = host.watch && !options.watch
-  if (idle) forget(sessionKey(root, options.step), host.label)
+  if (idle) forget(sessionKey(root, options.step), host, log)
   const foreign: EarlierLink[] = []
   for (const folder of host.targets ?? [])
     removeEarlier({ root, options, key: noSigner, foreign }, usedPath(root, resolve(host.folder, folder)))
@@ -87,12 +87,22 @@ function enter(session: Session, { notes }: RunRecord, frame: Frame): void {
   for (const folder of framedFolders({ root: session.root, frame })) removeEarlier(session, folder)
 }
 
-/** esbuild tells a watch by its second build only: the first one was recorded, and must not be signed again when the process exits. */
-function forget(id: string, label: string): void {
+/**
+ * esbuild tells a watch by its second build only, and a rebuild that somebody asked for looks the same: the first one was recorded, and must not be
+ * signed again when the process exits. Where a link is required, that it went is a failure.
+ */
+function forget(id: string, { label, bundler }: Host, log: Log): void {
   const known = registry().sessions.get(id)
-  if (known === undefined || known.watch || ![...known.open, ...known.records].some((run) => run.label === label)) return
+  const run = [...(known?.open ?? []), ...(known?.records ?? [])].find((run) => run.label === label)
+  if (known === undefined || known.watch || run === undefined) return
   withdrawLink(known)
-  registry().sessions.delete(id)
+  const { step, required } = known.options
+  const reason = `${bundler} built again (a watch, a server or a rebuild), which is recorded only with the option watch`
+  log.warn(`${step}: the link is withdrawn: ${reason}`)
+  known.open.clear()
+  known.records = []
+  if (required) known.failed = [...known.failed, { label, intended: run.intended, reason }]
+  else registry().sessions.delete(id)
 }
 
 const noSigner: SigningKey = { needles: [] }

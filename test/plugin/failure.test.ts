@@ -157,3 +157,31 @@ console.log('records', session.records.length)`)
     expect(again.stdout).toContain('records 1')
   })
 })
+
+describe('a build by esbuild that is built again', () => {
+  const rebuilt = (options = ''): string => `import { context } from 'esbuild'
+import inToto from 'unplugin-in-toto/esbuild'
+const { rebuild, dispose } = await context({ entryPoints: ['src/main.js'], bundle: true, outdir: 'dist', plugins: [inToto({${options}})] })
+for (const _ of 'abc') await rebuild()
+await dispose()`
+
+  it('has no link any more, says so, and fails where one is required', async () => {
+    const project = smallProject('rebuilt', 'esbuild')
+    const ended = await project.script(rebuilt())
+    expect(ended.code, ended.text).toBe(0)
+    expect(ended.stderr.match(/build: the link is withdrawn: esbuild built again/g)).toHaveLength(1)
+    expect(project.links()).toEqual([])
+    const required = await project.script(rebuilt(), { INTOTO_REQUIRED: '1' })
+    expect(required.stderr).toContain('E_NOT_RECORDED build: no link: esbuild built again')
+    expect(required.code).toBe(1)
+    expect(project.links()).toEqual([])
+  })
+
+  it('has one link of the last build with the option watch', async () => {
+    const project = smallProject('rebuilds', 'esbuild')
+    const ended = await project.script(rebuilt('watch: true'), { INTOTO_REQUIRED: '1' })
+    expect(ended.code, ended.text).toBe(0)
+    expect(ended.stderr.match(/\(signed\)/g)).toHaveLength(3)
+    expect(Object.keys((await project.link()).products)).toEqual(['dist/main.js'])
+  })
+})
