@@ -169,7 +169,7 @@ function workerPlugin(collected: Collected): Plugin {
 
 /** Vite 8 has no list of watched files: style sheets' imports, assets of url() and a worker's dependencies are told in no other way. */
 function watchPlugins(config: ResolvedConfig, { files }: Collected): void {
-  if ('rolldownOptions' in config.build) listenToPlugins(config.plugins, files)
+  if ('rolldownOptions' in config.build) listenToPlugins(config.plugins as Plugin[], files)
 }
 
 /** Vite 5 and 6 do not tell their version, but it is one of their files that calls us. */

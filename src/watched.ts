@@ -12,12 +12,17 @@ const listeners: WeakMap<object, Set<Set<string>>> = new WeakMap()
 /** Contexts live for one call or for many; each is listened to once. */
 const shadowed: WeakSet<object> = new WeakSet()
 
-/** From now on, what these plugins want watched is added to `files`, too. */
-export function listenToPlugins(plugins: readonly object[], files: Set<string>): void {
-  for (const plugin of plugins) {
+/** What stands for plugins that let nobody change them. */
+const copies: WeakMap<object, object> = new WeakMap()
+
+/** From now on, what these plugins want watched is added to `files`, too. A plugin that is frozen gives its place in the list to a copy that is not. */
+export function listenToPlugins(plugins: object[], files: Set<string>): void {
+  for (const [index, plugin] of plugins.entries()) {
     const known = listeners.get(plugin)
     listeners.set(plugin, (known ?? new Set()).add(files))
     if (known === undefined) for (const hook of hooks) listen(plugin, hook)
+    const copy = copies.get(plugin)
+    if (copy !== undefined) plugins[index] = copy
   }
 }
 
@@ -32,7 +37,13 @@ function listen(plugin: Partial<Record<(typeof hooks)[number], unknown>>, name: 
     shadow(this, plugin)
     return handler.apply(this, args)
   }
-  Object.assign(plugin, { [name]: typeof hook === 'function' ? listening : { ...hook, handler: listening } })
+  put(plugin, name, typeof hook === 'function' ? listening : { ...hook, handler: listening })
+}
+
+function put(plugin: object, name: string, value: unknown): void {
+  if (Reflect.set(plugin, name, value)) return
+  const copy = copies.get(plugin) ?? Object.assign(Object.create(Object.getPrototypeOf(plugin) as object | null) as object, plugin)
+  copies.set(plugin, Object.assign(copy, { [name]: value }))
 }
 
 function shadow(context: ThisParameterType<Handler>, plugin: object): void {

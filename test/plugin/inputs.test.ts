@@ -140,3 +140,26 @@ import('unplugin-in-toto/${bundler}').then(({ default: inToto }) => ${build})`
     expect(config).toEqual(['build.cjs', 'config/production.cjs', 'config/shared.cjs'])
   })
 })
+
+describe('a plugin that is frozen', () => {
+  it.each(['vite', 'rolldown'] as const)('is heard by %s like any other', async (bundler) => {
+    const project = smallProject(`frozen-${bundler}`, bundler)
+    project.write('src/data.txt', 'watched')
+    const { code, text } = await project.script(`import { build } from '${bundler}'
+import inToto from 'unplugin-in-toto/${bundler}'
+const handler = function (code, id) {
+  if (id.endsWith('part.js')) this.addWatchFile(process.cwd() + '/src/data.txt')
+  return code.replace('41', '42')
+}
+const plugins = [Object.freeze({ name: 'frozen', transform: Object.freeze({ order: 'pre', handler }) }), inToto()]
+for (const format of ['es', 'cjs'])
+  await build(${
+    bundler === 'vite'
+      ? `{ logLevel: 'warn', configFile: false, plugins, build: { emptyOutDir: false, lib: { entry: 'src/main.js', formats: [format] } } }`
+      : `{ input: 'src/main.js', plugins, output: { dir: 'dist', format, entryFileNames: format + '.js' } }`
+  })`)
+    expect(code, text).toBe(0)
+    expect(await checkLink(project)).toEqual(['build.mjs', 'package.json', 'src/data.txt', 'src/main.js', 'src/part.js'])
+    expect(project.files('dist').filter((name) => name.endsWith('js') && /=\s?4[23]\b/.test(project.read(name)))).toHaveLength(2)
+  })
+})
