@@ -2,6 +2,7 @@
  * The plugin's options: what a person may write, what holds when they write nothing, and what is refused. Every bundler's entry resolves its
  * options here, once. It reads no file and takes no key.
  */
+import { isAbsolute } from 'node:path'
 import { InTotoError, type Key } from 'intoto'
 import type { Signer } from 'intoto'
 
@@ -209,6 +210,12 @@ function refuseOddValues(o: Options): void {
     const value = given[name]
     if (value !== undefined && !isTexts(value)) throw config(`option "${name}": expected a list of texts, found ${shown(value)}`)
   }
+  const absolute = list('materials.include', o.materials?.include).find((pattern) => isAbsolute(pattern))
+  if (absolute !== undefined)
+    throw config(
+      `option "materials.include": ${shown(absolute)} is absolute, and patterns are relative to the root`,
+      'name it from there, with ".." if need be',
+    )
   const odd = o.hash?.find((algorithm) => algorithm !== 'sha256' && algorithm !== 'sha512')
   if (odd !== undefined) throw config(`option "hash": expected sha256 and sha512, found ${shown(odd)}`)
   if (o.onError !== undefined && typeof o.onError !== 'function')

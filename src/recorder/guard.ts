@@ -10,7 +10,7 @@ import { declarationSources } from './declaration.ts'
 import { framedMaterials, intermediates, madeFrom } from './frame.ts'
 import { trackedBy } from './git.ts'
 import { isCopiedUp } from './overlay.ts'
-import { isDependency, isWithin, nameOf, parentOf, type Root } from './place.ts'
+import { isDependency, isWithin, nameOf, parentOf, RealPaths, type Root } from './place.ts'
 import { filesMatching, selector } from './select.ts'
 import { walkedFolders, type Material, type RunRecord, type Session } from './session.ts'
 
@@ -152,8 +152,11 @@ function selected(session: Session, products: ReadonlyMap<string, FileDigest>): 
     (first, { clock }) => (clock.changedFrom < first ? clock.changedFrom : first),
     records[0]?.clock.changedFrom ?? 0,
   )
-  for (const path of filesMatching(options.materials.include, root.real))
-    if (!all.has(path)) all.set(path, { since, folder: parentOf(path), seen: 0, module: false })
+  const paths = new RealPaths()
+  for (const used of filesMatching(options.materials.include, root.real)) {
+    const { real, folder } = paths.file(used) ?? { real: used, folder: parentOf(used) }
+    if (!all.has(used) && !all.has(real)) all.set(real, { since, folder, seen: 0, module: false, ...(real === used ? {} : { used }) })
+  }
   if (options.materials.exclude.length === 0 && options.dependencies === 'files') return all
   const isExcluded = selector(options.materials.exclude, root.real)
   const dropped = options.dependencies === 'files' ? () => false : isDependency

@@ -71,6 +71,7 @@ describe('resolveOptions', () => {
     [{ generated: [''] }, 'option "generated"'],
     [{ finish: 'never' }, 'option "finish": expected exit or build or manual'],
     [{ onError: true }, 'option "onError"'],
+    [{ materials: { include: ['a', '/src/x'] } }, 'option "materials.include": "/src/x" is absolute'],
     [{ linkDir: 7 }, 'option "linkDir"'],
   ])('refuses %j', (options, message) => {
     let error: unknown

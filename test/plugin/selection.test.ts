@@ -18,6 +18,12 @@ const resolver = `resolveId(id) { return id === 'dep' ? process.cwd() + '/node_m
 const selections = {
   none: { files: uses, hooks: resolver },
   include: { files: uses, hooks: resolver, options: `materials: { include: ['letters/*.txt', '.hidden/**'], exclude: '**/b.txt' }` },
+  linked: {
+    files: { ...uses, 'shared/d.txt': 'd' },
+    hooks: resolver,
+    options: `materials: { include: 'letters/*.txt', exclude: '**/b.txt' }`,
+    before: `fs.symlinkSync('../shared/d.txt', 'letters/d.txt'); fs.symlinkSync('a.txt', 'letters/e.txt')`,
+  },
   sources: { files: uses, hooks: resolver, options: `dependencies: 'none'` },
   locked: { files: uses, hooks: resolver, options: `dependencies: 'lockfile'` },
   both: { files: uses, hooks: resolver, options: `hash: ['sha256', 'sha512']` },
@@ -47,6 +53,8 @@ describe('options', () => {
     ]
     expect(await materials('none')).toEqual(all)
     expect(await materials('include')).toEqual([...all, '.hidden/c.txt', 'letters/a.txt'].sort())
+    // What a link leads to is the file that it leads to.
+    expect(await materials('linked')).toEqual([...all, 'letters/a.txt', 'shared/d.txt'].sort())
   })
 
   it('leave out dependencies, with or without the lockfile', async () => {
