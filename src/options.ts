@@ -144,6 +144,8 @@ const known: readonly string[] = [...Object.keys(choices), ...flags, ...others]
  * @throws InTotoError E_CONFIG for an option that does not exist or a value that means nothing
  */
 export function resolveOptions(given: Options = {}, env: NodeJS.ProcessEnv = process.env): ResolvedOptions {
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw config(`the options: expected an object, found ${shown(given)}`)
   refuseUnknown(given)
   refuseOddValues(given)
   const o: Options = given.preset === undefined ? given : { ...presets[given.preset], ...given }

@@ -49,7 +49,7 @@ describe('resolveOptions', () => {
     expect(resolveOptions({ required: !on, disable: !on }, env)).toMatchObject({ required: !on, disable: !on })
   })
 
-  it.each<[object, string]>([
+  it.each<[object | null, string]>([
     [{ steps: 'build' }, 'there is no option "steps"'],
     [{ step: '' }, 'option "step"'],
     [{ step: '../escape' }, 'makes no file name'],
@@ -71,12 +71,14 @@ describe('resolveOptions', () => {
     [{ generated: [''] }, 'option "generated"'],
     [{ finish: 'never' }, 'option "finish": expected exit or build or manual'],
     [{ onError: true }, 'option "onError"'],
+    [null, 'the options: expected an object, found null'],
+    [['step'], 'the options: expected an object, found ["step"]'],
     [{ materials: { include: ['a', '/src/x'] } }, 'option "materials.include": "/src/x" is absolute'],
     [{ linkDir: 7 }, 'option "linkDir"'],
   ])('refuses %j', (options, message) => {
     let error: unknown
     try {
-      resolveOptions(options, {})
+      resolveOptions(options as object, {})
     } catch (thrown) {
       error = thrown
     }
