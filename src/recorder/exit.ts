@@ -8,7 +8,7 @@ import { InTotoError } from 'intoto'
 import type { FileDigest } from 'intoto/node'
 import { hasDeclarations } from './declaration.ts'
 import { problemText, asProblem } from './failure.ts'
-import { finishNow } from './finish.ts'
+import { finishNow, whyNothing } from './finish.ts'
 import { closeWritten } from './frame.ts'
 import { draftLink, hasOutput, productsNow, putLink, signNow, withdrawLink } from './link.ts'
 import type { Log } from './log.ts'
@@ -54,9 +54,9 @@ function settle(session: Session, code: number): void {
   if (open.size > 0) return notRecorded(session, 'the process ended before the build did')
   if (written !== undefined) return compare(session, written)
   if (options.finish === 'manual') return notRecorded(session, 'finish() was not called')
-  if (!hasOutput(session)) return notRecorded(session, 'this build wrote no file')
+  if (!hasOutput(session)) return notRecorded(session, whyNothing(session))
   finishNow(session)
-  if (session.written === undefined && session.error === undefined) notRecorded(session, 'this build wrote no file')
+  if (session.written === undefined && session.error === undefined) notRecorded(session, whyNothing(session))
 }
 
 function afterFailure(session: Session, code: number): void {

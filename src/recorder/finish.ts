@@ -71,9 +71,17 @@ function hasProduct(session: Session, { products }: Draft): boolean {
   return products.size > 0 || wroteNothing(session)
 }
 
-function wroteNothing({ options, log }: Session): false {
-  sayOnce(`${options.step}: no link: this build wrote no file`, (line) => log.warn(line))
+function wroteNothing(session: Session): false {
+  sayOnce(`${session.options.step}: no link: ${whyNothing(session)}`, (line) => session.log.warn(line))
   return false
+}
+
+/** Why there is no product. */
+export function whyNothing({ options, records }: Session): string {
+  const { include, exclude } = options.products
+  const hasWritten = records.some(({ outputs }) => [...outputs.values()].some(({ emitted }) => emitted.size > 0))
+  const isSelected = include.length > 0 || exclude.length > 0
+  return hasWritten && isSelected ? 'the option products leaves none of the files that were written' : 'this build wrote no file'
 }
 
 function attempt<T>(session: Session, make: () => T): T | undefined {

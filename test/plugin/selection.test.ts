@@ -24,6 +24,7 @@ const selections = {
     options: `materials: { include: 'letters/*.txt', exclude: '**/b.txt' }`,
     before: `fs.symlinkSync('../shared/d.txt', 'letters/d.txt'); fs.symlinkSync('a.txt', 'letters/e.txt')`,
   },
+  nothing: { options: `products: { include: 'nothing/**' }` },
   sources: { files: uses, hooks: resolver, options: `dependencies: 'none'` },
   locked: { files: uses, hooks: resolver, options: `dependencies: 'lockfile'` },
   both: { files: uses, hooks: resolver, options: `hash: ['sha256', 'sha512']` },
@@ -76,8 +77,14 @@ describe('options', () => {
     expect((await project.link(`silent/dist/${linkName}`)).command).toEqual(['node', '../build.mjs'])
   })
 
+  it('that leave nothing of what was written are said to', () => {
+    expect(ended.text).toContain('build: no link: the option products leaves none of the files that were written')
+    expect(ended.text).not.toContain('this build wrote no file')
+    expect(project.links('nothing')).toEqual([])
+  })
+
   it('print nothing, or do nothing', () => {
-    expect(ended.text.split('(signed)')).toHaveLength(Object.keys(selections).length - 2 + 1)
+    expect(ended.text.split('(signed)')).toHaveLength(Object.keys(selections).length - 3 + 1)
     expect(project.read('disabled/dist/build.0123abcd.link')).toBe('of an earlier build')
     expect(project.files('disabled/dist')).toEqual(['disabled/dist/build.0123abcd.link', 'disabled/dist/main.js'])
   })
