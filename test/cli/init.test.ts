@@ -269,6 +269,33 @@ describe('init of an application', () => {
   })
 })
 
+describe('the key that init makes', () => {
+  test('is encrypted with the password of the environment, by which the build then signs; and it says so', () => {
+    const { root, run, env, key } = projectOf(app, { vite: 'bin/vite.js' })
+    const shown = (more: NodeJS.ProcessEnv): Ended => {
+      for (const name of ['INTOTO_PASSWORD', 'INTOTO_PASSWORD_FILE']) delete env[name]
+      Object.assign(env, more)
+      return run('--dry-run')
+    }
+    writeFileSync(join(root, '../password'), 'correct horse\n')
+    expect(shown({}).err).toContain('mode 0600, not encrypted')
+    expect(shown({ INTOTO_PASSWORD: 'correct horse' }).err).toContain('mode 0600, encrypted')
+    expect(shown({ INTOTO_PASSWORD_FILE: join(root, 'nothing') })).toMatchObject({ code: 2 })
+    expect(shown({ INTOTO_PASSWORD_FILE: join(root, '../password') }).err).toContain('mode 0600, encrypted')
+    const { code, out, err } = run('--yes')
+    expect([code, out], err).toEqual([0, expect.stringMatching(/Verified\.\n$/)])
+    expect(readFileSync(join(key, 'app.pem'), 'utf8')).toContain('BEGIN ENCRYPTED PRIVATE KEY')
+  })
+
+  test('an encrypted one that is named signs the build, too', () => {
+    const { root, run, env } = projectOf(app, { vite: 'bin/vite.js' })
+    Object.assign(env, { INTOTO_PASSWORD: 'correct horse' })
+    mustRun(['keygen', '-o', join(root, '../own')], { env })
+    const { code, err } = run('--yes', '--signing-key', join(root, '../own'))
+    expect(code, err).toBe(0)
+  })
+})
+
 describe.skipIf(!hasTerminal)('init at a terminal', () => {
   const words = [process.execPath, bin, 'init']
   const toAgree = /Make these changes, build once/

@@ -3,7 +3,8 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { importKey, keyids } from 'intoto'
 import { describe, expect, test } from 'vitest'
-import { complaints, intoto, mustRun, temporaryFolder } from './command.ts'
+import { bin, complaints, intoto, mustRun, temporaryFolder } from './command.ts'
+import { hasTerminal, typed } from './typing.ts'
 
 const folder = temporaryFolder()
 const at = (name: string): string => join(folder, name)
@@ -65,6 +66,69 @@ describe('keygen', () => {
     }
   })
 
+  const password = 'correct horse'
+  const isEncrypted = (name: string): boolean => readFileSync(at(name), 'utf8').includes('BEGIN ENCRYPTED PRIVATE KEY')
+  const opens = (name: string, env: NodeJS.ProcessEnv): number | null =>
+    intoto(['run', '-n', 'x', '--signing-key', at(name), '-x', '-d', at('links')], { env }).code
+
+  test('says whether the private key is encrypted', () => {
+    expect(mustRun(['keygen', '-o', at('plain')]).out).toContain('mode 0600, not encrypted')
+    expect(mustRun(['keygen', '-o', at('sealed')], { env: { INTOTO_PASSWORD: password } }).out).toContain('mode 0600, encrypted')
+  })
+
+  test.each<[string, string[], NodeJS.ProcessEnv]>([
+    ['the password file', [], { INTOTO_PASSWORD_FILE: at('secret') }],
+    ['a bare -P where nobody can be asked: the variable', ['-P'], { INTOTO_PASSWORD: password }],
+    ['a bare -P where nobody can be asked: the file', ['-P'], { INTOTO_PASSWORD_FILE: at('secret') }],
+    ['both: the variable', [], { INTOTO_PASSWORD: password, INTOTO_PASSWORD_FILE: at('nothing') }],
+  ])('encrypts with %s', (what, flags, env) => {
+    writeFileSync(at('secret'), `${password}\n`)
+    const name = what.replaceAll(/\W/g, '-')
+    mustRun(['keygen', '-o', at(name), ...flags], { env })
+    expect(isEncrypted(name)).toBe(true)
+    expect(opens(name, { INTOTO_PASSWORD: password })).toBe(0)
+  })
+
+  test.each<[string, string[], NodeJS.ProcessEnv]>([
+    ['an empty -P, as of a variable that is not set', ['-P', ''], {}],
+    ['a bare -P where nobody can be asked', ['-P'], {}],
+    ['a password file that is not there', [], { INTOTO_PASSWORD_FILE: at('nothing') }],
+    ['an empty password file', [], { INTOTO_PASSWORD_FILE: at('empty') }],
+    ['a password file whose first line is empty', ['-P'], { INTOTO_PASSWORD_FILE: at('late') }],
+  ])('writes nothing with %s', (_what, flags, env) => {
+    writeFileSync(at('empty'), '')
+    writeFileSync(at('late'), '\ncorrect horse\n')
+    const ended = intoto(['keygen', '-o', at('unwritten'), ...flags], { env })
+    expect(ended).toMatchObject({ code: 2, err: expect.stringMatching(/^E_(?:CONFIG|KEY) .*\n {2}try /) as string })
+    expect([existsSync(at('unwritten')), existsSync(at('unwritten.pub'))]).toEqual([false, false])
+  })
+
+  test('an existing key opens with a bare -P from the environment, and never with an empty password', () => {
+    const sign = ['run', '-n', 'x', '--signing-key', at('locked'), '-x', '-d', at('links')]
+    mustRun([...sign, '-P'], { env: { INTOTO_PASSWORD: password } })
+    mustRun([...sign, '-P'], { env: { INTOTO_PASSWORD_FILE: at('password') } })
+    expect(intoto([...sign, '-P', ''], { env: { INTOTO_PASSWORD: password } })).toMatchObject({ code: 2 })
+  })
+
+  test.skipIf(!hasTerminal)('a password that is typed is asked for twice, and not shown', async () => {
+    const ask = (name: string, words: readonly string[]) =>
+      typed(
+        [process.execPath, bin, 'keygen', '-P', '-o', at(name)],
+        words.map((word, i) => [i === 0 ? /password/ : /again/, `${word}\r`] as const),
+        {},
+      )
+    const same = await ask('typed', [password, password])
+    expect(same, same.text).toMatchObject({ code: 0 })
+    expect(same.text).not.toContain('horse')
+    expect(opens('typed', { INTOTO_PASSWORD: password })).toBe(0)
+    const different = await ask('mistyped', [password, 'correct house'])
+    expect(different, different.text).toMatchObject({ code: 2 })
+    expect(different.text).toContain('E_CONFIG')
+    const empty = await ask('mistyped', ['', ''])
+    expect(empty, empty.text).toMatchObject({ code: 2 })
+    expect(existsSync(at('mistyped'))).toBe(false)
+  })
+
   test('a place that takes no file', () => {
     expect(intoto(['keygen', '-o', at('half.pub/key')])).toMatchObject({ code: 2, err: expect.stringMatching(/^E_IO /) as string })
   })
@@ -104,6 +168,20 @@ describe('key rotate', () => {
     expect(verify()).toBe(1)
     mustRun(['run', '-n', 'build', '--signing-key', at('ci2'), '-d', at('evidence'), '-x'])
     expect(verify()).toBe(0)
+  })
+
+  test.each<[string, (env: string) => NodeJS.ProcessEnv]>([
+    ['INTOTO_PASSWORD', (password) => ({ INTOTO_PASSWORD: password })],
+    ['INTOTO_PASSWORD_FILE', () => ({ INTOTO_PASSWORD_FILE: at('password') })],
+  ])('encrypts the new key with %s, which opens the owner’s too', (name, env) => {
+    const layout = at(`${name}.layout`)
+    mustRun(['keygen', '-o', at(`${name}-owner`)], { env: env('correct horse') })
+    const words = ['layout', 'new', '--step', 'build', '--functionary', at('rsa.pub'), '--sign-with', at(`${name}-owner`), '-o', layout]
+    mustRun(words, { env: env('correct horse') })
+    const rotate = ['key', 'rotate', at('rsa.pub'), '-o', at(`${name}-next`), '-l', layout, '--sign-with', at(`${name}-owner`)]
+    expect(mustRun(rotate, { env: env('correct horse') }).out).toContain('mode 0600, encrypted')
+    expect(readFileSync(at(`${name}-next`), 'utf8')).toContain('BEGIN ENCRYPTED PRIVATE KEY')
+    expect(mustRun(['key', 'rotate', at('ci.pub'), '-o', at(`${name}-plain`)]).out).toContain('mode 0600, not encrypted')
   })
 
   test('refuses before it makes anything', () => {

@@ -8,9 +8,9 @@ import { loadKey, loadSigner, readMetadataFile, writeFileAtomic } from 'intoto/n
 import type { Call, CommandFile } from './command.ts'
 import { exitCodes, misuse } from './failure.ts'
 import { withKey } from './functionary.ts'
-import { writeKeyPair } from './keygen.ts'
+import { pairLines, writeKeyPair } from './keygen.ts'
 import { idsOf, loadSigners } from './sign.ts'
-import { passwordOf } from './signing.ts'
+import { newPassword, passwordOf } from './signing.ts'
 import { escape } from './terminal.ts'
 import { readLayout } from './trust.ts'
 
@@ -73,7 +73,10 @@ export const rotate: CommandFile = {
       .requiredOption('-o, --output <name>', 'file name of the new private key; NAME.pub is its public half')
       .option('-l, --layout <path>', 'layout in which the new key takes the old one’s place')
       .option('--sign-with <ref...>', 'private keys of the layout’s owners')
-      .option('-P, --password [password]', 'encrypt the new private key; without a value the password is asked for')
+      .option(
+        '-P, --password [password]',
+        'encrypt the new private key; without a value the password is asked for (default: INTOTO_PASSWORD, then INTOTO_PASSWORD_FILE)',
+      )
   },
   async run(call: Call) {
     const flags = call.options as RotateFlags
@@ -87,8 +90,7 @@ export const rotate: CommandFile = {
       throw misuse(`key rotate: the layout ${flags.layout} does not list the key ${call.args[0]}`, `intoto show ${flags.layout}`)
     }
     const signers = await loadSigners(flags.signWith ?? [], false, call.terminal)
-    const { password } = await passwordOf(flags.password, call.terminal)
-    const made = await writeKeyPair(flags.output, typeOf(old), password)
+    const made = await writeKeyPair(flags.output, typeOf(old), await newPassword(flags.password, call.terminal))
     if (layout !== undefined && flags.layout !== undefined) {
       const next = await sign(withKey(layout.payload, old, await loadKey(made.publicFile)), signers, {
         format: layout.format,
@@ -99,7 +101,7 @@ export const rotate: CommandFile = {
         `[in-toto] ${escape(flags.layout)}: ${made.keyid.slice(0, 8)} in place of ${keyidFor(old, 'python').slice(0, 8)}, signed`,
       )
     }
-    call.terminal.print(`${made.privateFile}       private, mode 0600: keep it secret\n${made.publicFile}   public, key id ${made.keyid}\n`)
+    call.terminal.print(pairLines(made))
     return exitCodes.ok
   },
 }

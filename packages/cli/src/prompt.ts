@@ -4,17 +4,21 @@ import { Writable } from 'node:stream'
 import { misuse } from './failure.ts'
 
 /**
- * The line that is typed, without echo.
- * @throws InTotoError E_CONFIG where no terminal is there to ask on
+ * The lines that are typed, one for each question, without echo.
+ * @throws InTotoError E_CONFIG where they end before the last answer
  */
-export async function askSecret(question: string): Promise<string> {
-  if (!process.stdin.isTTY) throw misuse('there is no terminal to ask for a password on', 'set INTOTO_PASSWORD or INTOTO_PASSWORD_FILE')
-  process.stderr.write(question)
+export async function askSecrets(questions: readonly string[]): Promise<string[]> {
+  process.stderr.write(questions[0] ?? '')
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: process.stdin, output: silent, terminal: true })
   try {
-    return await new Promise<string>((resolve, reject) => {
-      lines.once('line', resolve)
+    // One reader for all of them: what was typed ahead belongs to the next question.
+    return await new Promise<string[]>((resolve, reject) => {
+      const answers: string[] = []
+      lines.on('line', (line) => {
+        if (answers.push(line) === questions.length) resolve(answers)
+        else process.stderr.write(`\n${questions[answers.length]}`)
+      })
       lines.once('SIGINT', () => {
         process.stderr.write('\n')
         process.exit(130)

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { type Command, Option } from './flags.ts'
 import { InTotoError, keyidFor, type Signer, type SignOptions } from 'intoto'
-import { findSigner, loadSigner } from 'intoto/node'
+import { findPassword, findSigner, loadSigner } from 'intoto/node'
 import { headline, misuse } from './failure.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -99,17 +99,53 @@ export function isCI(env: NodeJS.ProcessEnv): boolean {
   return ci !== undefined && ci !== '' && ci !== '0' && ci !== 'false'
 }
 
-/** The password flag as an option of `loadSigner`, which itself looks at INTOTO_PASSWORD and INTOTO_PASSWORD_FILE. */
+/**
+ * The password flag as an option of `loadSigner`, which itself looks at INTOTO_PASSWORD and INTOTO_PASSWORD_FILE.
+ * @throws InTotoError E_CONFIG for an empty password; as `askedPassword`
+ */
 export async function passwordOf(flag: string | true | undefined, terminal: Terminal): Promise<{ password?: string }> {
   if (flag === undefined) return {}
-  if (flag === true) {
-    const password = await (await import('./prompt.ts')).askSecret('password: ')
-    return password === '' ? {} : { password }
+  return { password: flag === true ? await askedPassword(['password: ']) : spokenPassword(flag, terminal) }
+}
+
+/**
+ * The password for a private key that is being made: from the flag, from whoever sits there (twice, since nobody sees what is typed), or from the
+ * environment. Undefined where none was given: the key is then not encrypted.
+ * @throws InTotoError E_CONFIG for an empty password or two that differ; as `askedPassword`
+ */
+export async function newPassword(flag: string | true | undefined, terminal: Terminal): Promise<string | undefined> {
+  if (flag === undefined) return findPassword(process.env)
+  return flag === true ? askedPassword(['password for the new key: ', 'the same again: ']) : spokenPassword(flag, terminal)
+}
+
+/**
+ * A password that is asked for. Where nobody sits it is that of the environment, as our own advice has it.
+ * @throws InTotoError E_CONFIG: there is neither, or what is typed is empty or not the same; E_KEY of `findPassword`
+ */
+async function askedPassword(questions: readonly string[]): Promise<string> {
+  if (!process.stdin.isTTY) {
+    const password = findPassword(process.env)
+    if (password !== undefined) return password
+    throw misuse('there is no terminal to ask for a password on', 'set INTOTO_PASSWORD or INTOTO_PASSWORD_FILE')
   }
+  const [password = '', ...again] = await (await import('./prompt.ts')).askSecrets(questions)
+  if (again.some((other) => other !== password)) throw misuse('the two passwords are not the same', 'the same command again')
+  return filled(password)
+}
+
+/** A password on the command line. @throws InTotoError E_CONFIG for an empty one */
+function spokenPassword(flag: string, terminal: Terminal): string {
+  const password = filled(flag)
   terminal.note(
     'E_CONFIG --password  stands on the command line, where other users can read it; INTOTO_PASSWORD or a bare -P keep it secret',
   )
-  return { password: flag }
+  return password
+}
+
+/** An empty password is most often a variable that is not set: a key under it would be as good as not encrypted. */
+function filled(password: string): string {
+  if (password !== '') return password
+  throw misuse('the password is empty', 'give one, or leave -P out for a key that is not encrypted')
 }
 
 /**

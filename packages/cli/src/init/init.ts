@@ -155,7 +155,9 @@ async function carryOut(plan: Plan, o: Doing): Promise<number> {
     `[in-toto] ${escape(plan.project.name)}: ${plan.found.bundler.name}, ${plan.client}${plan.project.workspace === undefined ? '' : ', member of a workspace'}${plan.isPublished ? ', published' : ''}`,
   )
   if (plan.key.made !== undefined)
-    terminal.note(`[in-toto] a new key: ${escape(plan.key.made.path)} (mode 0600; nothing of it comes into the project)`)
+    terminal.note(
+      `[in-toto] a new key: ${escape(plan.key.made.path)} (mode 0600, ${plan.key.made.encrypted ? 'encrypted' : 'not encrypted'}; nothing of it comes into the project)`,
+    )
   for (const line of changes.flatMap((change) => ['', ...changeLines(change, terminal.err)])) terminal.note(line)
   for (const note of notes) terminal.note(`\n[in-toto] ${escape(note)}`)
   if (flags.dryRun) return exitCodes.ok

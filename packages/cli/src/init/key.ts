@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fromHex, generateKeyPair, importKey, type Key, keyidFor, toBase64 } from 'intoto'
-import { findSigner, loadSigner, userKeyFile } from 'intoto/node'
+import { findPassword, findSigner, loadSigner, userKeyFile } from 'intoto/node'
 import { misuse } from '../failure.ts'
 import type { Journal } from './change.ts'
 
@@ -15,7 +15,7 @@ export interface OwnerKey {
   readonly publicPem: string
   readonly keyid: string
   /** The PEM of a key that does not exist yet. */
-  readonly made?: { readonly path: string; readonly privatePem: string }
+  readonly made?: { readonly path: string; readonly privatePem: string; readonly encrypted: boolean }
 }
 
 /**
@@ -23,18 +23,20 @@ export interface OwnerKey {
  * @throws InTotoError E_KEY for a key that can't be used, E_CONFIG where none can be kept
  */
 export async function ownerKey(given: string | undefined, name: string): Promise<OwnerKey> {
-  const found = findSigner({ given, env: process.env, ci: false, packageName: name })
+  // What is read is taken out of an environment, and the build that follows needs it once more.
+  const env = { ...process.env }
+  const found = findSigner({ given, env, ci: false, packageName: name })
   if (found !== undefined) {
-    const { key } = await loadSigner(found.ref)
+    const { key } = await loadSigner(found.ref, { env })
     return { ref: found.ref, publicPem: pemOf(key), keyid: keyidFor(key, 'python') }
   }
-  const path = userKeyFile(name, process.env)
+  const path = userKeyFile(name, env)
   if (path === undefined)
     throw misuse(`init: no key can be kept for a package called "${name}"`, '--signing-key PATH; "intoto keygen" makes a key')
-  const password = process.env['INTOTO_PASSWORD']
-  const pair = await generateKeyPair('ed25519', password ? { password } : {})
+  const password = findPassword(env)
+  const pair = await generateKeyPair('ed25519', password === undefined ? {} : { password })
   const keyid = keyidFor(await importKey(pair.publicPem), 'python')
-  return { ref: path, publicPem: pair.publicPem, keyid, made: { path, privatePem: pair.privatePem } }
+  return { ref: path, publicPem: pair.publicPem, keyid, made: { path, privatePem: pair.privatePem, encrypted: password !== undefined } }
 }
 
 /** Puts a new key into its place, for its owner's eyes alone. */

@@ -5,7 +5,17 @@ export { printable } from './fault.ts'
 export { sha256Map } from '../model/artifact.ts'
 export { hashFile, type Algorithm, type FileDigest } from './hash.ts'
 export { inspectIn, type InspectedProduct, type Inspections, type InspectOptions } from './inspection.ts'
-export { findSigner, loadKey, loadSigner, loadSignerSync, userKeyFile, type FoundSigner, type KeySearch, type LoadOptions } from './keys.ts'
+export {
+  findPassword,
+  findSigner,
+  loadKey,
+  loadSigner,
+  loadSignerSync,
+  userKeyFile,
+  type FoundSigner,
+  type KeySearch,
+  type LoadOptions,
+} from './keys.ts'
 export { matchProducts, type ProductMatch } from './products.ts'
 export { readMetadataFile, type ReadOptions } from './read.ts'
 export { createHashedLink, type Hashed } from './side.ts'

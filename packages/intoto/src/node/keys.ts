@@ -96,6 +96,21 @@ export function findSigner(o: KeySearch): FoundSigner | undefined {
     : undefined
 }
 
+/**
+ * The password that the environment holds: INTOTO_PASSWORD, which is taken out of it, else the first line of the file that INTOTO_PASSWORD_FILE names.
+ * @throws InTotoError E_KEY: that file can't be read, or its first line is empty
+ */
+export function findPassword(env: NodeJS.ProcessEnv): string | undefined {
+  const value = takeVariable('INTOTO_PASSWORD', env)
+  if (value !== undefined) return value
+  const file = env['INTOTO_PASSWORD_FILE']
+  if (file === undefined || file === '') return undefined
+  const [line = ''] = textOf(file, 'the password file').split(/\r?\n/, 1)
+  if (line !== '') return line
+  const message = `the password file ${printable(file)} holds no password in its first line`
+  throw new InTotoError({ code: 'E_KEY', message, file, fix: 'write the password into it, or unset INTOTO_PASSWORD_FILE' })
+}
+
 /** Path of the private key that belongs to a package name, in the user's configuration folder; undefined for what is no package name. */
 export function userKeyFile(packageName: string, env: NodeJS.ProcessEnv): string | undefined {
   if (!/^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~_-][a-z0-9._~-]*$/i.test(packageName)) return undefined
@@ -136,14 +151,10 @@ function privateKey(ref: string, o: LoadOptions): { pem: string; options: Signer
 }
 
 function passwordFrom(env: NodeJS.ProcessEnv, ref: string): string {
-  const value = takeVariable('INTOTO_PASSWORD', env)
-  if (value !== undefined) return value
-  const file = env['INTOTO_PASSWORD_FILE']
-  if (file === undefined || file === '') {
-    const fix = 'set INTOTO_PASSWORD or INTOTO_PASSWORD_FILE'
-    throw new InTotoError({ code: 'E_KEY', message: `the signing key ${printable(ref)} is encrypted and there is no password`, fix })
-  }
-  return textOf(file, 'the password file').split(/\r?\n/, 1)[0] ?? ''
+  const password = findPassword(env)
+  if (password !== undefined) return password
+  const fix = 'set INTOTO_PASSWORD or INTOTO_PASSWORD_FILE'
+  throw new InTotoError({ code: 'E_KEY', message: `the signing key ${printable(ref)} is encrypted and there is no password`, fix })
 }
 
 function fromVariable(name: string, env: NodeJS.ProcessEnv): string {
