@@ -15,6 +15,7 @@ import { count, inOrder, tally } from './formats/phrase.ts'
 import { problemLines } from './formats/text.ts'
 import { foldersOfRun, readRun, usualFolders } from './observe.ts'
 import { withFunctionaries } from './functionary.ts'
+import { refuseTarget } from './target.ts'
 import { type Colors, createColors, escape } from './terminal.ts'
 import { type NamedKey, readKeys, readLayout } from './trust.ts'
 
@@ -61,6 +62,7 @@ export const diff: CommandFile = {
   },
   async run(call: Call) {
     const flags = call.options as Flags
+    if (flags.output !== undefined) refuseTarget(flags.output, { command: 'layout diff', content: 'a report', inputs: call.args })
     const found = await differenceOf(call.args[0] ?? usualLayout, call.args[1], { flags, call })
     const render = { text, json, markdown }[flags.format]
     if (flags.output === undefined) call.terminal.print(render(found, call.terminal.out))

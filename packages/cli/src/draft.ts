@@ -11,6 +11,7 @@ import { differenceLines } from './difference.ts'
 import { misuse } from './failure.ts'
 import { problemLines } from './formats/text.ts'
 import { idsOf, loadSigners } from './sign.ts'
+import { refuseTarget } from './target.ts'
 import { escape, type Terminal } from './terminal.ts'
 import { readLayout } from './trust.ts'
 
@@ -39,11 +40,12 @@ export function declareDraft(command: Command): void {
 }
 
 /**
- * Refuses to replace a file, after showing what is different in it.
+ * Refuses to replace a file, after showing what is different in it; a key not even by force.
  * @throws InTotoError E_CONFIG
  */
 export function refuseReplacing(layout: Layout, flags: DraftFlags, o: { command: string; terminal: Terminal }): void {
   const file = flags.output ?? usualLayout
+  refuseTarget(file, { command: o.command, content: 'a layout' })
   if (flags.force || !existsSync(file)) return
   for (const line of changes(file, layout, o.terminal)) o.terminal.note(line)
   throw misuse(`${o.command}: ${file} exists already and is not overwritten`, '--force, or another -o FILE')

@@ -10,6 +10,7 @@ import { exitCodes } from './failure.ts'
 import { problemLines } from './formats/text.ts'
 import { inOrder, tally } from './formats/phrase.ts'
 import { declarePlan, type PlanFlags, planLayout } from './plan.ts'
+import { refuseTarget } from './target.ts'
 import { readLayout } from './trust.ts'
 
 interface NewFlags extends PlanFlags, DraftFlags {}
@@ -37,6 +38,8 @@ export const create: CommandFile = {
   async run(call: Call) {
     const flags = call.options as NewFlags
     const layout = await planLayout(flags, call.terminal)
+    if (flags.from !== undefined)
+      refuseTarget(flags.output ?? usualLayout, { command: 'layout new', content: 'a layout', inputs: [flags.from] })
     refuseReplacing(layout, flags, { command: 'layout new', terminal: call.terminal })
     await writeDraft(layout, flags, call.terminal)
     return exitCodes.ok

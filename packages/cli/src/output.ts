@@ -9,6 +9,7 @@ import { writeFileAtomic } from 'intoto/node'
 import { misuse } from './failure.ts'
 import { type Command, Option, UnfitValue } from './flags.ts'
 import { type Context, formats } from './formats/format.ts'
+import { refuseTarget } from './target.ts'
 import { createColors, type Terminal } from './terminal.ts'
 
 /** One rendering and the file it goes to; stdout without one. */
@@ -44,6 +45,14 @@ export function declareOutput(command: Command): void {
       command.setOptionValue('outputs', outputs)
       return file
     })
+}
+
+/**
+ * Refuses files for renderings that hold something else; before anything is judged.
+ * @throws InTotoError E_CONFIG
+ */
+export function refuseOutputs(outputs: readonly Output[], o: { command: string; inputs: readonly string[] }): void {
+  for (const { file } of outputs) if (file !== undefined) refuseTarget(file, { ...o, content: 'a report' })
 }
 
 /** What there is to write, and how. */

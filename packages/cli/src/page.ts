@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { writeFileAtomic } from 'intoto/node'
 import type { Call, CommandFile } from './command.ts'
 import { exitCodes } from './failure.ts'
+import { refuseTarget } from './target.ts'
 import { escape } from './terminal.ts'
 
 interface Flags {
@@ -28,6 +29,7 @@ export const pageCommand: CommandFile = {
   },
   async run(call: Call) {
     const { output } = call.options as unknown as Flags
+    refuseTarget(output, { command: 'page', content: 'a report' })
     writeFileAtomic(output, readFileSync(page))
     call.terminal.print(`${escape(output)}  open it in a browser\n`)
     return exitCodes.ok

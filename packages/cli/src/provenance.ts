@@ -25,8 +25,9 @@ import type { Call, CommandFile } from './command.ts'
 import { exitCodes, misuse } from './failure.ts'
 import { writeReport } from './output.ts'
 import { declareSigner, requireSigner, type SigningFlags } from './signing.ts'
+import { refuseTarget } from './target.ts'
 import { escape } from './terminal.ts'
-import { declareVerdict, reachVerdict, type VerdictFlags } from './verdict.ts'
+import { declareVerdict, inputsOf, reachVerdict, type VerdictFlags } from './verdict.ts'
 import { version } from './version.ts'
 
 interface Flags extends SigningFlags, VerdictFlags {
@@ -61,10 +62,13 @@ export const provenance: CommandFile = {
   async run(call: Call) {
     const flags = call.options as Flags
     const [file = ''] = call.args
+    const output = flags.output ?? `${file}.intoto.jsonl`
+    const inputs = inputsOf(flags, call.args)
+    refuseTarget(output, { command: 'provenance', content: 'a Statement', inputs })
+    if (flags.bundle !== undefined) refuseTarget(flags.bundle, { command: 'provenance', content: 'a bundle', inputs })
     const signer = await requireSigner(flags, call.terminal)
     const statement = flags.predicate === 'vsa' ? await summaryOf(file, flags, call) : await statementOf(file, flags, signer)
     const signed = await sign(statement, [signer])
-    const output = flags.output ?? `${file}.intoto.jsonl`
     writeFileAtomic(output, addLine(existsSync(output) ? readMetadataFile(output) : new Uint8Array(), signed))
     call.terminal.print(`${escape(output)}\n`)
     if (flags.bundle !== undefined) {

@@ -8,6 +8,7 @@ import type { Call, CommandFile } from './command.ts'
 import { exitCodes, misuse } from './failure.ts'
 import { withFunctionaries } from './functionary.ts'
 import { idsOf, loadSigners } from './sign.ts'
+import { refuseTarget } from './target.ts'
 import { escape } from './terminal.ts'
 import { readLayout } from './trust.ts'
 import { expiryOf } from './words.ts'
@@ -45,7 +46,9 @@ export const renew: CommandFile = {
     if (flags.days === undefined && flags.expires === undefined && flags.addFunctionary === undefined)
       throw misuse('layout renew: nothing to change', '--days 90')
     if (flags.signWith === undefined) throw misuse('layout renew: a changed layout must be signed again', '--sign-with OWNER')
+    const target = flags.output ?? file
     const old = readLayout(file)
+    refuseTarget(target, { command: 'layout renew', content: 'a layout' })
     const when = flags.expires ?? flags.days
     const expires = when === undefined ? old.payload.expires : expiryOf(when, new Date())
     const layout = Object.assign(Object.create(null), await withFunctionaries(old.payload, flags.addFunctionary ?? []), {
@@ -53,7 +56,6 @@ export const renew: CommandFile = {
     }) as Layout
     const signers = await loadSigners(flags.signWith, flags.prompt, call.terminal)
     const signed = await sign(layout, signers, { format: old.format, keyids: idsOf('both') })
-    const target = flags.output ?? file
     writeFileAtomic(target, encodeMetadata(signed))
     const others = old.signatures.filter(({ keyid }) => !signed.signatures.some((signature) => signature.keyid === keyid)).length
     if (others > 0)

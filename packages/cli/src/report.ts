@@ -4,9 +4,9 @@
 import type { Call, CommandFile } from './command.ts'
 import { exitCodes } from './failure.ts'
 import { tally, verdict } from './formats/phrase.ts'
-import { writeReport } from './output.ts'
+import { refuseOutputs, writeReport } from './output.ts'
 import { escape } from './terminal.ts'
-import { declareJudged, reachVerdict, type VerdictFlags } from './verdict.ts'
+import { declareJudged, inputsOf, reachVerdict, type VerdictFlags } from './verdict.ts'
 import { reportUnreadable } from './verify.ts'
 
 interface Flags extends VerdictFlags {
@@ -30,6 +30,7 @@ export const report: CommandFile = {
   async run(call: Call) {
     const flags = call.options as unknown as Flags
     const outputs = [{ format: 'html', file: flags.output }]
+    refuseOutputs(outputs, { command: 'report', inputs: inputsOf(flags, call.args) })
     try {
       const o = { command: 'report', products: call.args, terminal: call.terminal, trace: true }
       const { report: found, context } = await reachVerdict(flags, o)

@@ -20,6 +20,7 @@ import { readMetadataFile, writeFileAtomic } from 'intoto/node'
 import type { Call, CommandFile } from './command.ts'
 import { exitCodes, misuse } from './failure.ts'
 import { declareGpg, type GpgFlags, openSigner, passwordOf, refuseGpg } from './signing.ts'
+import { refuseTarget } from './target.ts'
 import { escape, type Terminal } from './terminal.ts'
 import { decodeFile, nameOf, readKeys } from './trust.ts'
 
@@ -71,6 +72,7 @@ export const signCommand: CommandFile = {
       throw misuse('sign: a link has one functionary, several keys were given', 'one -k for each link')
     if (kind === 'link' && flags.append)
       throw misuse('sign: a link has one functionary, its signature can only be replaced', 'leave -a out')
+    if (flags.output !== undefined) refuseTarget(flags.output, { command: 'sign', content: `a ${kind}` })
     if (flags.verify) return verifySignatures(metadata, await readKeys(flags.key), call.terminal)
     const signers = await loadSigners(flags.key, flags.prompt, call.terminal)
     const style = flags.keyidStyle ?? (kind === 'layout' ? 'both' : 'python')

@@ -151,6 +151,11 @@ export async function reachVerdict(flags: VerdictFlags, o: VerdictCall): Promise
   }
 }
 
+/** Files that a verdict reads, where they are named one by one. */
+export function inputsOf(flags: VerdictFlags, products: readonly string[]): string[] {
+  return [...products, ...(flags.verificationKeys ?? []), flags.layout]
+}
+
 /** Keys of the owners; a product that -k has swallowed is told apart from a bad key. */
 async function readOwners(paths: readonly string[], o: { command: string; products: readonly string[] }): Promise<NamedKey[]> {
   const swallowed = o.products.length > 0 ? undefined : paths.slice(1).find((path) => path.endsWith('.tgz') || isFolder(path))

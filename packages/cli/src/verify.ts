@@ -5,8 +5,8 @@
 import { InTotoError, type Report } from 'intoto'
 import type { Call, CommandFile } from './command.ts'
 import { exitCodeOf, exitCodes } from './failure.ts'
-import { declareOutput, type OutputFlags, writeReport } from './output.ts'
-import { declareJudged, reachVerdict, type VerdictFlags } from './verdict.ts'
+import { declareOutput, type OutputFlags, refuseOutputs, writeReport } from './output.ts'
+import { declareJudged, inputsOf, reachVerdict, type VerdictFlags } from './verdict.ts'
 import { version } from './version.ts'
 
 type Flags = VerdictFlags & OutputFlags
@@ -28,6 +28,7 @@ export const verifyCommand: CommandFile = {
   },
   async run(call: Call) {
     const flags = call.options as Flags
+    refuseOutputs(flags.outputs ?? [], { command: 'verify', inputs: inputsOf(flags, call.args) })
     try {
       const trace = flags.outputs?.some((output) => output.format === 'html') === true
       const { report, context } = await reachVerdict(flags, { command: 'verify', products: call.args, terminal: call.terminal, trace })
