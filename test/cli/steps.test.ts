@@ -123,6 +123,31 @@ describe('run', () => {
     expect(links()).toEqual([])
   })
 
+  const commands: [string, string[], string[]][] = [
+    ['run', ['-n'], [...alice, '--', node]],
+    ['mock', ['-n'], ['--', node]],
+    ['record start', ['-n'], alice],
+    ['record source', ['-n'], alice],
+    ['record stop', ['-n'], alice],
+  ]
+  test.each(commands)('%s with a step name of which no file can be named: said before anything is done', (command, flags, words) => {
+    const before = readdirSync(folder)
+    for (const name of ['../x', 'a/b', '..', '', 'x'.repeat(300), 'ä'.repeat(121)]) {
+      const script = command === 'run' || command === 'mock' ? ['-e', "require('node:fs').writeFileSync('ran', '')"] : []
+      const ended = run([...command.split(' '), ...flags, name, ...words, ...script])
+      expect(ended.code, ended.err).toBe(2)
+      expect(ended.err).toMatch(/^E_CONFIG .*\n {2}try .*step/)
+      expect(ended.err.length).toBeLessThan(300)
+      expect(readdirSync(place)).toEqual(['src'])
+    }
+    expect(readdirSync(folder)).toEqual(before)
+  })
+
+  test('the longest name that a file can have', () => {
+    mustRun(['run', '-n', 'x'.repeat(241), ...alice, '-x'], { cwd: place })
+    expect(links()).toHaveLength(1)
+  })
+
   test('a command that runs out of time leaves no link', () => {
     const ended = run(['run', '-n', 'x', ...alice, '--run-timeout', '0.3', '--', node, '-e', 'setTimeout(() => {}, 60000)'])
     expect(ended.code).toBe(1)

@@ -4,6 +4,7 @@
  */
 import { relative } from 'node:path'
 import { sign } from 'intoto'
+import { checkStepName } from 'intoto/node'
 import { isPackedByUs, postpack } from 'intoto-npm'
 import type { Call, CommandFile } from './command.ts'
 import { exitCodes } from './failure.ts'
@@ -47,6 +48,7 @@ export const postpackCommand: CommandFile = {
   async run(call: Call) {
     const flags = call.options as Flags
     if (isPackedByUs(process.env)) return exitCodes.ok // intoto pack and publish record and verify themselves
+    checkStepName(flags.stepName)
     const options = signOptions(flags)
     const secrets = keyBytes(flags.signingKey)
     const signer = await requireSigner(flags, call.terminal)

@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs'
 import type { Command } from './flags.ts'
 import type { Link, Metadata } from 'intoto'
-import { type Exclude, linkDirectory, type RecordOptions, type StepRun } from 'intoto/node'
+import { checkStepName, type Exclude, linkDirectory, type RecordOptions, type StepRun } from 'intoto/node'
 import { headline } from './failure.ts'
 import { escape, type Terminal } from './terminal.ts'
 
@@ -31,8 +31,12 @@ export function evidenceFolder(): string {
   return statSync('in-toto', { throwIfNoEntry: false })?.isDirectory() ? 'in-toto' : '.'
 }
 
-/** The recording flags in the library's words. */
+/**
+ * The recording flags in the library's words.
+ * @throws InTotoError E_CONFIG for a step of which no link file can be named: before anything is run or recorded for it
+ */
 export async function recordingOptions(flags: RecordingFlags, terminal: Terminal): Promise<RecordOptions> {
+  checkStepName(flags.stepName)
   return {
     ...(flags.basePath === undefined ? {} : { base: flags.basePath }),
     ...(flags.exclude === undefined ? {} : { exclude: await excludeOf(flags.exclude) }),

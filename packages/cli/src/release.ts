@@ -6,7 +6,7 @@ import { realpathSync } from 'node:fs'
 import { basename, relative, resolve, sep } from 'node:path'
 import { type Command, UnfitValue } from './flags.ts'
 import { encodeMetadata, InTotoError, type Link, linkFileName, type LinkSource, type Metadata, sign } from 'intoto'
-import { readMetadataFile } from 'intoto/node'
+import { checkStepName, readMetadataFile } from 'intoto/node'
 import { type Client, type ClientName, findClient, isClientName, packPrivately, type PrivateTarball, recordPack } from 'intoto-npm'
 import { requireSigner, signOptions, type SigningFlags } from './signing.ts'
 import type { Terminal } from './terminal.ts'
@@ -44,6 +44,7 @@ export interface Release {
 export async function packRelease(flags: ReleaseFlags, terminal: Terminal): Promise<Release> {
   const folder = process.cwd()
   refuseKeyInside(folder, flags.signingKey)
+  checkStepName(flags.stepName)
   const options = signOptions(flags)
   const secrets = keyBytes(flags.signingKey)
   const signer = await requireSigner(flags, terminal)

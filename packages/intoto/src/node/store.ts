@@ -10,6 +10,7 @@ import { isLinkFileName, linkFileName, statementFileNames, type Link } from '../
 import type { LinkFile, LinkSource } from '../verify/source.ts'
 import { errorNumber, fault, patiently, printable } from './fault.ts'
 import { readMetadataFile } from './read.ts'
+import { checkStepName } from './step.ts'
 import { within } from './walk.ts'
 import { writeFileAtomic } from './write.ts'
 
@@ -142,9 +143,10 @@ function realPath(path: string): string | undefined {
 function put(folder: string, metadata: Metadata<Link>, keyid: string | undefined): string {
   const id = keyid ?? metadata.signatures[0]?.keyid ?? ''
   const name = linkFileName(metadata.payload.name, id)
-  if (!isPlainName(name) || !isLinkFileName(name) || /^\.\.?$/.test(metadata.payload.name)) {
-    const message = `the step name ${printable(metadata.payload.name)} and the key id ${printable(id)} make no file name`
-    throw new InTotoError({ code: 'E_CONFIG', message, fix: 'name the step without slashes and sign the link' })
+  checkStepName(metadata.payload.name)
+  if (!isLinkFileName(name)) {
+    const message = `the key id "${printable(id)}" makes no file name`
+    throw new InTotoError({ code: 'E_CONFIG', message, fix: 'sign the link' })
   }
   try {
     mkdirSync(folder, { recursive: true })

@@ -12,6 +12,7 @@ import { createLink, isLink, isLinkFileName, linkFileName, type Link } from '../
 import { recordArtifacts, type RecordOptions } from './artifacts.ts'
 import { fault, printable } from './fault.ts'
 import { readMetadataFile } from './read.ts'
+import { checkStepName } from './step.ts'
 import { linkDirectory } from './store.ts'
 import { writeFileAtomic } from './write.ts'
 
@@ -100,9 +101,11 @@ async function readUnfinished(path: string, o: StopOptions): Promise<{ payload: 
 
 function unfinishedPath(o: StartOptions | StopOptions): string {
   const name = linkFileName(o.step, o.keyids?.(o.signer.key)[0] ?? o.signer.key.keyid)
-  if (!isLinkFileName(name) || /[\\\0]/.test(name) || /^\.\.?$/.test(o.step)) {
-    const message = `the step name ${printable(o.step)} makes no file name`
-    throw new InTotoError({ code: 'E_CONFIG', message, step: o.step, fix: 'name the step without slashes' })
+  const file = `.${name}-unfinished`
+  checkStepName(o.step, file)
+  if (!isLinkFileName(name)) {
+    const message = `the key id ${printable(name.slice(o.step.length + 1))} makes no file name`
+    throw new InTotoError({ code: 'E_CONFIG', message, step: o.step, fix: 'key ids are hexadecimal' })
   }
-  return join(o.folder ?? '.', `.${name}-unfinished`)
+  return join(o.folder ?? '.', file)
 }
