@@ -269,6 +269,21 @@ describe('init of an application', () => {
   })
 })
 
+describe('a package.json that is none', () => {
+  test.each(['null', '1', '"x"', '[]', '{}', '{"name": "app", "scripts": 5}', '{"name": "app", "dependencies": null, "scripts": null}'])(
+    '%s',
+    (text) => {
+      const { root, run } = projectOf({ 'package.json': text }, {})
+      for (const flags of [['--yes'], ['--dry-run', '--bundler', 'vite']]) {
+        const { code, err } = run(...flags)
+        expect(err).not.toContain('internal error')
+        expect(code, err).toBeLessThan(3)
+      }
+      expect(filesOf(root)).toEqual({ 'package.json': text })
+    },
+  )
+})
+
 describe('the key that init makes', () => {
   test('is encrypted with the password of the environment, by which the build then signs; and it says so', () => {
     const { root, run, env, key } = projectOf(app, { vite: 'bin/vite.js' })

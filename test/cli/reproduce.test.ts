@@ -65,6 +65,16 @@ describe('intoto reproduce', () => {
     expect(ended.out).toMatch(/Not reproduced\. \(no key was given: signatures were not checked\)\n$/)
   })
 
+  test.each<[string, string[]]>([
+    ['an empty --prepare', ['--prepare', '']],
+    ['a --prepare of blanks', ['--prepare', '   ']],
+    ['a --prepare of an empty word', ['--prepare', "''"]],
+    ['an empty word as command', ['--', '']],
+  ])('%s is a mistake, and nothing is copied for it', (_what, words) => {
+    const ended = intoto(['reproduce', '-l', link, '-k', 'in-toto/ci.pub', ...words], chain.call)
+    expect(ended).toMatchObject({ code: 2, out: '', err: expect.stringMatching(/^E_CONFIG .*\n {2}try .*\n$/) as string })
+  })
+
   test('says when a file is missing or new, and when the two did not begin with the same', () => {
     const { chain: other, link: own } = withBuild(
       'names',

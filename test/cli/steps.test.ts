@@ -113,6 +113,8 @@ describe('run', () => {
     ['no command', ['run', '-n', 'x', ...alice]],
     ['a command that does not exist', ['run', '-n', 'x', ...alice, '--', 'no-such-program']],
     ['a step name that leads out', ['run', '-n', '../x', ...alice, '-x']],
+    ['an empty word as command', ['run', '-n', 'x', ...alice, '--', '', 'a']],
+    ['an empty word as command to try out', ['mock', '-n', 'x', '--', '']],
     ['OpenPGP', ['run', '-n', 'x', '--gpg', '-x']],
     ['a link folder that is a file', ['run', '-n', 'x', ...alice, '-d', 'src/a.js', '-x']],
   ])('%s: exit code 2, two lines, no link', (_what, args) => {
@@ -279,4 +281,21 @@ test('what is written can be read by people too: links end in JSON, not in a hal
   mustRun(['run', '-n', 'x', ...alice, '-m', 'src', '-x'], { cwd: place })
   expect(() => JSON.parse(fromUtf8(readFileSync(join(place, links()[0] ?? 'none')))) as unknown).not.toThrow()
   expect(readdirSync(place).filter((name) => name.endsWith('.tmp'))).toEqual([])
+})
+
+describe('a folder that cannot be made', () => {
+  const layout = ['--step', 'a', '--functionary', '../alice.pub']
+  test.each<[string, string[]]>([
+    ['keygen, below a file', ['keygen', '-o', 'src/a.js/key']],
+    ['layout new, below a file', ['layout', 'new', ...layout, '-o', 'src/a.js/root.layout']],
+    ['layout new, deeper', ['layout', 'new', ...layout, '-o', 'src/a.js/b/root.layout']],
+    ['evidence pull, in place of a file', ['evidence', 'pull', 'src/a.js', '--store', 'dir:store', '-d', 'src/deep/b.js']],
+    ['evidence pull, below a file', ['evidence', 'pull', 'src/a.js', '--store', 'dir:store', '-d', 'src/deep/b.js/c']],
+  ])('%s', (_what, words) => {
+    mustRun(['run', '-n', 'x', ...alice, '-p', 'src/a.js', '-d', 'links', '-x'], { cwd: place })
+    mustRun(['evidence', 'push', 'src/a.js', '--store', 'dir:store', '-d', 'links'], { cwd: place })
+    const ended = run(words)
+    expect(ended.code, ended.err).toBe(2)
+    expect(ended.err).toMatch(/^E_IO .*cannot.*\n {2}try /m)
+  })
 })

@@ -2,13 +2,14 @@
  * What becomes of a layout that was just made: signed or not, written where it was asked for, looked over, told. For `intoto layout new` and
  * `learn`. A file that exists is only replaced when that was asked for, and what would change is shown before.
  */
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type Command, Option } from './flags.ts'
 import { diffLayouts, encodeMetadata, InTotoError, type Layout, lintLayout, sign } from 'intoto'
 import { writeFileAtomic } from 'intoto/node'
 import { differenceLines } from './difference.ts'
 import { misuse } from './failure.ts'
+import { makeFolder } from './folder.ts'
 import { problemLines } from './formats/text.ts'
 import { idsOf, loadSigners } from './sign.ts'
 import { refuseTarget } from './target.ts'
@@ -69,7 +70,7 @@ export async function writeDraft(layout: Layout, flags: DraftFlags, terminal: Te
   const file = flags.output ?? usualLayout
   const signers = await loadSigners(flags.signWith ?? [], flags.prompt, terminal)
   const signed = await sign(layout, signers, { format: flags.format, keyids: idsOf(flags.keyidStyle) })
-  mkdirSync(dirname(file), { recursive: true })
+  makeFolder(dirname(file), { fix: 'choose another place with -o' })
   writeFileAtomic(file, encodeMetadata(signed))
   for (const p of lintLayout(layout)) for (const line of problemLines(p, { paint: terminal.err, verbose: false })) terminal.note(line)
   const next =

@@ -2,13 +2,14 @@
  * `intoto evidence push|pull`: evidence about a file, to and from a store, by the file's digest. A store is a place, not an authority: what is pulled is
  * judged by `intoto verify` like anything else, and replaces no file that is there.
  */
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { InTotoError, isLinkFileName } from 'intoto'
 import { hashFile, readMetadataFile, writeFileAtomic } from 'intoto/node'
 import { type EvidenceFile, openStore, type Subject } from 'intoto-npm'
 import type { Call, CommandFile } from './command.ts'
 import { exitCodes, headline, misuse } from './failure.ts'
+import { makeFolder } from './folder.ts'
 import { evidenceFolder } from './recording.ts'
 import { escape, type Terminal } from './terminal.ts'
 
@@ -88,7 +89,7 @@ function put({ name, bytes }: EvidenceFile, folder: string): string {
       file: path,
       fix: 'pull into another folder with -d',
     })
-  mkdirSync(dirname(path), { recursive: true })
+  makeFolder(dirname(path), { fix: 'choose another folder with -d' })
   writeFileAtomic(path, bytes, { exclusive: true })
   return path
 }

@@ -1,11 +1,12 @@
 /** `intoto keygen`: makes a key pair. Never overwrites a file; the private one is for its owner's eyes alone from the moment it exists. */
 import { Option } from './flags.ts'
-import { generateKeyPair, importKey, InTotoError, keyids, utf8 } from 'intoto'
+import { generateKeyPair, importKey, keyids, utf8 } from 'intoto'
 import { writeFileAtomic } from 'intoto/node'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Call, CommandFile } from './command.ts'
 import { misuse } from './failure.ts'
+import { makeFolder } from './folder.ts'
 import { newPassword } from './signing.ts'
 
 const types = ['ed25519', 'ecdsa', 'ecdsa-p384', 'ecdsa-p521', 'rsa'] as const
@@ -63,21 +64,10 @@ export async function writeKeyPair(name: string, type: Flags['type'], password: 
   for (const file of [name, publicFile]) {
     if (existsSync(file)) throw misuse(`keygen: ${file} exists already and is not overwritten`, 'choose another name with -o')
   }
-  makeFolder(dirname(name))
+  // Whoever may look into the folder of a private key sees at least that there is one.
+  makeFolder(dirname(name), { mode: 0o700, fix: 'choose another place with -o' })
   const pair = await generateKeyPair(type, password === undefined ? {} : { password })
   writeFileAtomic(name, utf8(pair.privatePem), { mode: 0o600, exclusive: true })
   writeFileAtomic(publicFile, utf8(pair.publicPem), { mode: 0o644, exclusive: true })
   return { privateFile: name, publicFile, keyid: keyids(await importKey(pair.publicPem))[0] ?? '', encrypted: password !== undefined }
-}
-
-/** A folder that is made for a private key is for its owner alone; one that is there stays as it is. */
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
-  } catch (cause) {
-    throw new InTotoError(
-      { code: 'E_IO', message: 'the folder for the key cannot be made', file: path, fix: 'choose another place with -o' },
-      { cause },
-    )
-  }
 }

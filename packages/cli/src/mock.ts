@@ -5,6 +5,7 @@ import type { Call, CommandFile } from './command.ts'
 import { misuse } from './failure.ts'
 import { recordingOptions, summary } from './recording.ts'
 import { declareFormat } from './signing.ts'
+import { refuseEmptyProgram } from './words.ts'
 
 interface Flags {
   name: string
@@ -29,6 +30,7 @@ export const mock: CommandFile = {
   async run(call: Call) {
     const flags = call.options as Flags
     if (call.args.length === 0) throw misuse('mock: no command was given', 'put it after --, as in: intoto mock -n test -- npm test')
+    refuseEmptyProgram('mock', call.args)
     const options = await recordingOptions({ stepName: flags.name }, call.terminal)
     const { link, counts, code } = await runStep({
       step: flags.name,

@@ -35,7 +35,7 @@ export interface Rebuilt {
  */
 export async function rebuild(first: Link, o: RebuildOptions): Promise<Rebuilt> {
   const command = o.command ?? first.command
-  if (command.length === 0)
+  if ((command[0] ?? '') === '')
     throw new InTotoError({
       code: 'E_CONFIG',
       message: 'reproduce: the link names no command',

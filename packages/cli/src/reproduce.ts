@@ -31,7 +31,7 @@ import { rebuild, type Rebuilt } from './rebuild.ts'
 import { declareSigner, requireSigner, type SigningFlags } from './signing.ts'
 import { escape, type Terminal } from './terminal.ts'
 import { decodeFile, type NamedKey, nameOf, readKeys } from './trust.ts'
-import { splitCommand } from './words.ts'
+import { refuseEmptyProgram, splitCommand } from './words.ts'
 
 interface Flags extends Omit<SigningFlags, 'format'> {
   link: string
@@ -75,6 +75,8 @@ export const reproduce: CommandFile = {
   },
   async run(call: Call) {
     const flags = call.options as Flags
+    refuseEmptyProgram('reproduce', call.args)
+    const prepare = flags.prepare === undefined ? undefined : prepareOf(flags.prepare)
     const keys = await readKeys(flags.verificationKeys ?? [])
     const metadata = readLink(flags.link)
     await checkSigner(metadata, flags.link, keys)
@@ -82,7 +84,7 @@ export const reproduce: CommandFile = {
     if (flags.against === undefined && keys.length === 0 && call.args.length === 0) throw unnamed(first)
     const others =
       flags.against === undefined
-        ? [await again(metadata, { flags, command: call.args, terminal: call.terminal })]
+        ? [await again(metadata, { flags, prepare, command: call.args, terminal: call.terminal })]
         : await given(flags.against, { step: first.link.name, keys, words: call.args })
     const results = others.map((second) => {
       const found = compareLinks(first.link, second.link, (name) => discrepancy(name, first, second))
@@ -93,6 +95,13 @@ export const reproduce: CommandFile = {
     else call.terminal.print(textOf(first, { ok, results, terminal: call.terminal, unsigned: keys.length === 0 }))
     return ok ? exitCodes.ok : exitCodes.refused
   },
+}
+
+/** The words of --prepare. */
+function prepareOf(line: string): string[] {
+  const words = splitCommand(line)
+  if ((words[0] ?? '') === '') throw misuse('reproduce: --prepare names no command', '--prepare "npm ci", or leave it out')
+  return words
 }
 
 /** A link is anybody's file: what it says is run only when somebody who is trusted says it. */
@@ -137,7 +146,10 @@ async function given(paths: readonly string[], o: { step: string; keys: readonly
 }
 
 /** The step, carried out here once more; signed and written where a key was given. */
-async function again(first: Metadata<Link>, o: { flags: Flags; command: readonly string[]; terminal: Terminal }): Promise<Found> {
+async function again(
+  first: Metadata<Link>,
+  o: { flags: Flags; prepare: readonly string[] | undefined; command: readonly string[]; terminal: Terminal },
+): Promise<Found> {
   const { flags, terminal } = o
   const { format: _form, ...signing } = flags
   const signer = flags.signingKey === undefined ? undefined : await requireSigner(signing, terminal)
@@ -146,7 +158,7 @@ async function again(first: Metadata<Link>, o: { flags: Flags; command: readonly
   const rebuilt: Rebuilt = await rebuild(first.payload, {
     terminal,
     ...(o.command.length === 0 ? {} : { command: o.command }),
-    ...(flags.prepare === undefined ? {} : { prepare: splitCommand(flags.prepare) }),
+    ...(o.prepare === undefined ? {} : { prepare: o.prepare }),
     ...(flags.products === undefined ? {} : { products: flags.products }),
   })
   terminal.note(`[in-toto] carried out again at ${rebuilt.commit.slice(0, 12)}: ${commandLine(rebuilt.link.command)}`)

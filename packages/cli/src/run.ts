@@ -9,7 +9,7 @@ import type { Call, CommandFile } from './command.ts'
 import { misuse } from './failure.ts'
 import { declareRecording, evidenceFolder, putLink, type RecordingFlags, recordingOptions } from './recording.ts'
 import { declareFormat, declareSigner, requireSigner, signOptions, type SigningFlags } from './signing.ts'
-import { millisecondsOf } from './words.ts'
+import { millisecondsOf, refuseEmptyProgram } from './words.ts'
 
 interface Flags extends RecordingFlags, SigningFlags {
   materials?: string[]
@@ -45,6 +45,7 @@ export const run: CommandFile = {
         'put it after --, as in: intoto run -n test -- npm test',
         '-x for a step without a command',
       ])
+    if (flags.command) refuseEmptyProgram('run', call.args)
     const options = signOptions(flags)
     const signer = await requireSigner(flags, call.terminal)
     const { link, counts, code } = await runStep({

@@ -41,6 +41,14 @@ function unquoted(_all: string, double: string | undefined, single: string | und
 }
 
 /**
+ * Refuses a command line that begins with an empty word, which no system can start: most often a variable that is not set.
+ * @throws InTotoError E_CONFIG
+ */
+export function refuseEmptyProgram(command: string, words: readonly string[]): void {
+  if (words[0] === '') throw misuse(`${command}: the command begins with an empty word`, 'name a program after --; is a variable not set?')
+}
+
+/**
  * The time that --expires means, to the second, in the one form that layouts have.
  * @throws InTotoError E_CONFIG for anything that is no time to come
  */

@@ -2,10 +2,11 @@
  * Changes of files that are shown before they are made, made together, and taken back together: `intoto init` leaves a project as it was when
  * anything fails. Called by init only.
  */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { utf8 } from 'intoto'
 import { writeFileAtomic } from 'intoto/node'
+import { makeFolder } from '../folder.ts'
 import { type Colors, escape } from '../terminal.ts'
 
 /** A file as it is and as it will be. */
@@ -78,7 +79,7 @@ export class Journal {
   write(path: string, content: string, mode?: number): void {
     const before = existsSync(path) ? readFileSync(path) : undefined
     const folders = missingFolders(dirname(resolve(path)))
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path), { fix: 'move away what is in its place' })
     this.undo.push(() => {
       if (before !== undefined) return writeFileAtomic(path, before)
       rmSync(path, { force: true })

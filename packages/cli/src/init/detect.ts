@@ -48,15 +48,15 @@ export interface FoundBundler {
  */
 export function detectProject(): Project {
   let text: string
-  let manifest: Manifest
+  let manifest: Manifest | null
   try {
     text = readFileSync('package.json', 'utf8')
-    manifest = JSON.parse(text) as Manifest
+    manifest = JSON.parse(text) as Manifest | null
   } catch {
     throw misuse('init: there is no package.json here that could be read', 'cd into the folder of the package that is built')
   }
-  const { name } = manifest
-  if (typeof name !== 'string' || name === '')
+  const name = manifest?.name
+  if (manifest === null || typeof name !== 'string' || name === '')
     throw misuse('init: package.json has no "name", under which your key would be kept', 'npm pkg set name=my-app')
   return projectOf(manifest, text)
 }

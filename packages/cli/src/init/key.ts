@@ -2,11 +2,12 @@
  * The owner's key for `intoto init`: one that the person names or the environment holds, the one that an earlier init made, or a new one in the
  * user's configuration folder. Never below the package, and never in a message.
  */
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fromHex, generateKeyPair, importKey, type Key, keyidFor, toBase64 } from 'intoto'
 import { findPassword, findSigner, loadSigner, userKeyFile } from 'intoto/node'
 import { misuse } from '../failure.ts'
+import { makeFolder } from '../folder.ts'
 import type { Journal } from './change.ts'
 
 /** A private key by reference, with its public half. */
@@ -43,7 +44,7 @@ export async function ownerKey(given: string | undefined, name: string): Promise
 export function keepKey({ made }: OwnerKey, journal: Journal): void {
   if (made === undefined) return
   if (existsSync(made.path)) throw misuse(`init: ${made.path} exists already and is not overwritten`, '--signing-key PATH')
-  mkdirSync(dirname(made.path), { recursive: true, mode: 0o700 })
+  makeFolder(dirname(made.path), { mode: 0o700, fix: '--signing-key PATH for a key of yours, elsewhere' })
   journal.write(made.path, made.privatePem, 0o600)
 }
 
