@@ -260,8 +260,19 @@ describe('explain', () => {
     expect(data.artifacts[0]?.stages.length).toBeGreaterThan(2)
   })
 
+  test('finds a file by any path that leads to it', () => {
+    const paths = ['dist/index.js', './dist/index.js', 'src/../dist/index.js', join(chain.root, 'dist/index.js')]
+    const said = paths.map((path) => mustRun(['explain', path, ...key], chain.call).out)
+    expect(new Set(said).size).toBe(1)
+  })
+
   test('an unknown name is a mistake, a chain that does not hold is said', () => {
-    expect(intoto(['explain', 'no/such', ...key], chain.call).code).toBe(2)
+    for (const words of [['no/such'], ['no/such', '--format', 'json'], ['dist/index.js', '../index.js'], [chain.keys]])
+      expect(intoto(['explain', ...words, ...key], chain.call)).toMatchObject({
+        code: 2,
+        out: '',
+        err: expect.stringMatching(/^E_CONFIG .*no link knows.*\n {2}try /) as string,
+      })
     const broken = copyOf(chain)
     appendFileSync(join(broken.root, 'dist/index.js'), '// changed\n')
     carryOut(broken, 'test')

@@ -2,6 +2,7 @@
  * `intoto explain`: one artifact through all steps: where it was used and made, with which content, which rule took it, or why none did. The
  * library follows it; the chain is verified on the way, and the answer says when it does not hold.
  */
+import { relative, resolve, sep } from 'node:path'
 import { Option } from './flags.ts'
 import { type ArtifactLife, type ArtifactStage, explainArtifact } from 'intoto'
 import type { Call, CommandFile } from './command.ts'
@@ -32,26 +33,34 @@ export const explain: CommandFile = {
     const flags = call.options as Flags
     const { report, layout } = await reachVerdict(flags, { command: 'explain', products: [], terminal: call.terminal, trace: true })
     const chain = report.chain ?? []
-    const lives = call.args.map((path) => explainArtifact(layout.payload, chain, path))
+    const lives = call.args.map((path) => lifeOf(path, (name) => explainArtifact(layout.payload, chain, name), flags.basePath))
+    const unknown = report.ok ? lives.find((life) => life.stages.length === 0) : undefined
+    if (unknown !== undefined)
+      throw misuse(
+        `explain: no link knows "${unknown.path}"`,
+        'name it as links do: relative to the package root, with "/"; intoto show LINK lists names',
+      )
     if (flags.format === 'json') call.terminal.print(`${jsonText({ schemaVersion: 1, ok: report.ok, artifacts: lives })}\n`)
     else
       for (const life of lives)
         call.terminal.print(
           `${lifeLines(life, { paint: call.terminal.out, verbose: call.terminal.verbose, followed: chain.length > 0 }).join('\n')}\n`,
         )
-    const unknown = lives.filter((life) => life.stages.length === 0)
     if (!report.ok) {
       for (const p of inOrder(report.problems).slice(0, 3)) call.terminal.note(headline(p, call.terminal.err))
       call.terminal.note(`${verdict(report)} (intoto verify says why in full)`)
       return exitCodes.refused
     }
-    if (unknown.length > 0)
-      throw misuse(
-        `explain: no link knows "${unknown[0]?.path ?? ''}"`,
-        'name it as links do: relative to the package root, with "/"; intoto show LINK lists names',
-      )
     return exitCodes.ok
   },
+}
+
+/** The life of what links call so; else of the file that the path leads to, as it is named from the folder that names start from. */
+function lifeOf(path: string, follow: (name: string) => ArtifactLife, base = '.'): ArtifactLife {
+  const given = follow(path)
+  if (given.stages.length > 0) return given
+  const found = follow(relative(base, resolve(base, path)).split(sep).join('/'))
+  return found.stages.length > 0 ? found : given
 }
 
 /** The stages of an artifact, one to three lines each. */
