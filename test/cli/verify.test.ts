@@ -111,7 +111,7 @@ describe.skipIf(process.platform === 'win32')('things in a delivered folder that
   })
 })
 
-describe('bytes that are no layout or key: exit code 1, two lines', () => {
+describe('bytes that are no layout: exit code 1, two lines', () => {
   test.each<[string, string, () => string | Uint8Array]>([
     ['100,000 nested arrays', 'E_FORMAT', () => '['.repeat(100_000) + ']'.repeat(100_000)],
     ['an open bracket and nothing else', 'E_FORMAT', () => '['.repeat(100_000)],
@@ -141,10 +141,12 @@ describe('bytes that are no layout or key: exit code 1, two lines', () => {
     expect(complaints(ended)[0]).toMatch(new RegExp(`^${code} \\S*odd\\.layout(:\\d+)? `))
   })
 
-  test('a key file that holds none, or the private half', () => {
+  test('a key file that holds none, or the private half, is nothing to trust: exit code 2, and a Report for who waits for one', () => {
     for (const path of [file('odd.pub', 'hello'), file('empty.pub', ''), join(chain.keys, 'owner')]) {
+      const waiting = verify(['-k', path, '--format', 'json'])
+      expect([waiting.code, JSON.parse(waiting.out)]).toMatchObject([2, { ok: false, problems: [{ code: 'E_KEY' }] }])
       const ended = verify(['-k', path])
-      expect(ended.code, ended.err).toBe(1)
+      expect(ended.code, ended.err).toBe(2)
       expect(ended.err).toMatch(/^E_KEY /)
       expect(complaints(ended).length).toBeLessThanOrEqual(2)
     }

@@ -17,7 +17,7 @@ import {
   type Metadata,
 } from 'intoto'
 import { loadKey, readMetadataFile } from 'intoto/node'
-import { exitCodes, misuse } from './failure.ts'
+import { misuse } from './failure.ts'
 import { escape } from './terminal.ts'
 
 /** A key and the name of its file. */
@@ -42,20 +42,12 @@ export function nameOfFile(path: string): string {
 }
 
 /**
- * Public keys from files. An error knows the exit code: 2 when there was nothing to read, 1 when the bytes are no key.
- * @throws InTotoError E_KEY
+ * Public keys from files.
+ * @throws InTotoError E_KEY: there is nothing to trust, whether a file is absent or holds no key
  */
 export async function readKeys(paths: readonly string[]): Promise<NamedKey[]> {
   const keys: NamedKey[] = []
-  for (const path of paths) {
-    try {
-      keys.push({ key: await loadKey(path), name: nameOfFile(path), file: path })
-    } catch (error) {
-      if (!(error instanceof InTotoError)) throw error
-      const absent = error.cause instanceof InTotoError && error.cause.code === 'E_IO'
-      throw Object.assign(error, { exitCode: absent ? exitCodes.usage : exitCodes.refused })
-    }
-  }
+  for (const path of paths) keys.push({ key: await loadKey(path), name: nameOfFile(path), file: path })
   return keys
 }
 

@@ -41,10 +41,16 @@ export const verifyCommand: CommandFile = {
   },
 }
 
+/** Whether there was something to read, and it is no layout or key. */
+function isOfBytes(error: InTotoError): boolean {
+  if (error.code === 'E_KEY') return !(error.cause instanceof InTotoError && error.cause.code === 'E_IO')
+  return exitCodeOf(error) === exitCodes.refused
+}
+
 /** A layout or key whose bytes are none is a verdict too: whoever waits for a Report gets one, and the error's own lines are said all the same. */
 export async function reportUnreadable(error: unknown, flags: Flags, call: Call): Promise<void> {
   const outputs = flags.outputs?.filter((output) => output.format !== 'text')
-  if (!(error instanceof InTotoError) || exitCodeOf(error) !== exitCodes.refused || outputs === undefined || outputs.length === 0) return
+  if (!(error instanceof InTotoError) || !isOfBytes(error) || outputs === undefined || outputs.length === 0) return
   const report: Report = {
     schemaVersion: 1,
     ok: false,
