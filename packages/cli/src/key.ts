@@ -3,9 +3,10 @@
  * shown as its public half; nothing secret is printed.
  */
 import { existsSync } from 'node:fs'
-import { encodeMetadata, fromUtf8, type Key, keyidFor, keyids, sameKey, sign } from 'intoto'
+import { encodeMetadata, type Key, keyidFor, keyids, sameKey, sign } from 'intoto'
 import { loadKey, loadSigner, readMetadataFile, writeFileAtomic } from 'intoto/node'
 import type { Call, CommandFile } from './command.ts'
+import { usualLayout } from './draft.ts'
 import { exitCodes, misuse } from './failure.ts'
 import { withKey } from './functionary.ts'
 import { pairLines, writeKeyPair } from './keygen.ts'
@@ -34,7 +35,7 @@ export const show: CommandFile = {
 
 /** The key in a public or private key file. */
 async function anyKey(file: string, call: Call): Promise<Key> {
-  const text = fromUtf8(readMetadataFile(file, { what: 'key' }))
+  const text = String.fromCharCode(...readMetadataFile(file, { what: 'key' }))
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) return loadKey(file)
   return (await loadSigner(file, await passwordOf(call.options['password'] as string | true | undefined, call.terminal))).key
 }
@@ -81,7 +82,10 @@ export const rotate: CommandFile = {
   async run(call: Call) {
     const flags = call.options as RotateFlags
     if ((flags.layout === undefined) !== (flags.signWith === undefined))
-      throw misuse('key rotate: -l and --sign-with belong together: a changed layout must be signed again')
+      throw misuse(
+        'key rotate: -l and --sign-with belong together: a changed layout must be signed again',
+        flags.layout === undefined ? `-l ${usualLayout}` : '--sign-with OWNER',
+      )
     const old = await loadKey(call.args[0] ?? '')
     for (const file of [flags.output, `${flags.output}.pub`])
       if (existsSync(file)) throw misuse(`key rotate: ${file} exists already and is not overwritten`, 'choose another name with -o')

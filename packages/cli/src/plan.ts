@@ -9,6 +9,7 @@ import {
   defineLayout,
   devguardLayout,
   devguardSteps,
+  InTotoError,
   type Key,
   type Layout,
   npmLayout,
@@ -21,7 +22,7 @@ import {
   webappLayout,
   type WebappPreset,
 } from 'intoto'
-import { loadKey } from 'intoto/node'
+import { checkStepName, loadKey } from 'intoto/node'
 import { misuse } from './failure.ts'
 import { escape, type Terminal } from './terminal.ts'
 import { expiryOf, namedOrBare, pairs, splitCommand } from './words.ts'
@@ -211,6 +212,7 @@ function ownLayout(flags: PlanFlags, people: Functionaries, expires: string): La
   const lines = pairs('--step', flags.step)
   const names = [...lines.keys()]
   const steps = names.map((name, i): StepInit => {
+    checkStepName(name)
     const command = splitCommand(lines.get(name) ?? '')
     const sources = names
       .slice(0, i)
@@ -226,7 +228,8 @@ function withThresholds(layout: Layout, flags: PlanFlags): Layout {
   const thresholds = pairs('--threshold', flags.threshold)
   refuseStrangers('--threshold', [...thresholds.keys()], layout)
   for (const [name, text] of thresholds)
-    if (!/^[1-9]\d{0,3}$/.test(text)) throw misuse(`layout new: --threshold ${name}= expects a number from 1, found "${text}"`)
+    if (!/^[1-9]\d{0,3}$/.test(text))
+      throw misuse(`layout new: --threshold ${name}= expects a number from 1, found "${text}"`, `--threshold ${name}=2`)
   const steps = layout.steps.map((step) => changed(step, { threshold: Number(thresholds.get(step.name) ?? step.threshold) }))
   return changed(layout, { steps })
 }
@@ -237,9 +240,13 @@ function withRules(layout: Layout, flags: PlanFlags): Layout {
   const named: string[] = []
   for (const word of flags.rule ?? []) {
     const [, step = '', list = '', rule = ''] = /^(.+?)\s+(materials|products)\s+(.+)$/s.exec(word) ?? []
-    if (rule === '') throw misuse(`layout new: --rule expects "STEP materials RULE" or "STEP products RULE", found "${word}"`)
+    if (rule === '')
+      throw misuse(
+        `layout new: --rule expects "STEP materials RULE" or "STEP products RULE", found "${word}"`,
+        `--rule "${layout.steps[0]?.name ?? 'STEP'} products ALLOW dist/*"`,
+      )
     const key = JSON.stringify([step, `expected_${list}`])
-    lists.set(key, [...(lists.get(key) ?? []), ruleTokens(parseRuleText(rule))])
+    lists.set(key, [...(lists.get(key) ?? []), tokensOf(rule, word)])
     named.push(step)
   }
   refuseStrangers('--rule', named, layout)
@@ -249,6 +256,16 @@ function withRules(layout: Layout, flags: PlanFlags): Layout {
     return changed(step, { expected_materials: rules('expected_materials'), expected_products: rules('expected_products') })
   })
   return parseLayout(changed(layout, { steps }))
+}
+
+/** @throws InTotoError E_CONFIG: it is the call that is wrong, no layout is there yet */
+function tokensOf(rule: string, word: string): string[] {
+  try {
+    return ruleTokens(parseRuleText(rule))
+  } catch (error) {
+    if (!(error instanceof InTotoError)) throw error
+    throw misuse(`layout new: --rule "${word}": ${error.message}`, '"STEP products ALLOW dist/*", or another of these kinds')
+  }
 }
 
 function refuseStrangers(flag: string, names: readonly string[], layout: Layout): void {

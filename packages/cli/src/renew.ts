@@ -46,6 +46,10 @@ export const renew: CommandFile = {
     if (flags.days === undefined && flags.expires === undefined && flags.addFunctionary === undefined)
       throw misuse('layout renew: nothing to change', '--days 90')
     if (flags.signWith === undefined) throw misuse('layout renew: a changed layout must be signed again', '--sign-with OWNER')
+    if (flags.days !== undefined && flags.expires !== undefined)
+      throw misuse('layout renew: --days and --expires exclude each other', 'leave one of them out')
+    if (flags.days !== undefined && !/^[1-9]\d{0,4}$/.test(flags.days))
+      throw misuse(`--days: expected a number of days from 1 to 99999, found "${flags.days}"`, '--days 90, or --expires YYYY-MM-DD')
     const target = flags.output ?? file
     const old = readLayout(file)
     refuseTarget(target, { command: 'layout renew', content: 'a layout' })

@@ -82,7 +82,11 @@ function readable(bytes: Uint8Array, file: string): Found[] {
     return contents(bytes, file)
   } catch (error) {
     if (!(error instanceof InTotoError) || error.problem.file !== undefined) throw error
-    throw new InTotoError({ ...error.problem, file }, { cause: error })
+    const fix =
+      error.code === 'E_FORMAT'
+        ? ['name a layout, link, envelope, Statement, bundle or key in PEM form', ...error.problem.fix]
+        : error.problem.fix
+    throw new InTotoError({ ...error.problem, fix, file }, { cause: error })
   }
 }
 
@@ -95,9 +99,16 @@ function contents(bytes: Uint8Array, file: string): Found[] {
     if (lines.length < 2) throw whole
     return lines.flatMap((line, i) => {
       const title = `${file} line ${i + 1}`
+      let value: JsonValue
       // A bundle is a list of envelopes in which lines of unknown kinds are passed over (attestation framework, bundle).
       try {
-        return [documentOf(parseJson(utf8(line), { what: title }).value, utf8(line), title)]
+        value = parseJson(utf8(line), { what: title }).value
+      } catch {
+        if (i === 0) throw whole
+        return []
+      }
+      try {
+        return [documentOf(value, utf8(line), title)]
       } catch (error) {
         if (i === 0) throw error
         return []

@@ -263,6 +263,6 @@ export function loosenedBy(flags: Pick<VerdictFlags, 'commandMismatch' | 'at' | 
 function givenTime(text: string | undefined): Date | undefined {
   if (text === undefined) return undefined
   const time = timeOf(text)
-  if (time === undefined) throw misuse(`--at: expected YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ, found "${text}"`)
+  if (time === undefined) throw misuse(`--at: expected YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ, found "${text}"`, '--at 2027-01-31')
   return new Date(time)
 }

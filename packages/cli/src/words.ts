@@ -17,7 +17,7 @@ export function pairs(flag: string, words: readonly string[] | undefined): Map<s
   for (const word of words ?? []) {
     const { name, value } = word.includes('=') ? namedOrBare(word) : { name: word, value: '' }
     const key = name ?? ''
-    if (values.has(key)) throw misuse(`${flag} names "${key}" twice`)
+    if (values.has(key)) throw misuse(`${flag} names "${key}" twice`, 'name it once')
     values.set(key, value)
   }
   return values
@@ -55,8 +55,8 @@ export function refuseEmptyProgram(command: string, words: readonly string[]): v
 export function expiryOf(text: string, now: Date): string {
   if (/^[1-9]\d{0,4}$/.test(text)) return `${new Date(now.getTime() + Number(text) * 86_400_000).toISOString().slice(0, 19)}Z`
   const time = timeOf(text)
-  if (time === undefined) throw misuse(`--expires: expected days, YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ, found "${text}"`)
-  if (time <= now.getTime()) throw misuse(`--expires: ${text} is past`)
+  if (time === undefined) throw misuse(`--expires: expected days, YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ, found "${text}"`, '--expires 90')
+  if (time <= now.getTime()) throw misuse(`--expires: ${text} is past`, '--expires 90, or a date to come')
   return `${new Date(time).toISOString().slice(0, 19)}Z`
 }
 
@@ -75,7 +75,7 @@ export function timeOf(text: string): number | undefined {
  */
 export function millisecondsOf(flag: string, text: string): number {
   const seconds = Number(text)
-  if (!(seconds > 0 && seconds < 1e9)) throw misuse(`${flag}: expected a number of seconds above 0, found "${text}"`)
+  if (!(seconds > 0 && seconds < 1e9)) throw misuse(`${flag}: expected a number of seconds above 0, found "${text}"`, `${flag} 60`)
   return seconds * 1000
 }
 
@@ -87,8 +87,9 @@ export function parametersOf(words: readonly string[] | undefined): { [name: str
   const parameters = emptyRecord<string>()
   for (const word of words ?? []) {
     const [, name, value] = /^([A-Za-z0-9_-]+)=(.*)$/s.exec(word) ?? []
-    if (name === undefined || value === undefined) throw misuse(`--substitution-parameters: expected NAME=VALUE, found "${word}"`)
-    if (Object.hasOwn(parameters, name)) throw misuse(`--substitution-parameters: "${name}" is given twice`)
+    if (name === undefined || value === undefined)
+      throw misuse(`--substitution-parameters: expected NAME=VALUE, found "${word}"`, '--substitution-parameters NAME=VALUE')
+    if (Object.hasOwn(parameters, name)) throw misuse(`--substitution-parameters: "${name}" is given twice`, 'name it once')
     parameters[name] = value
   }
   return parameters

@@ -103,7 +103,7 @@ export interface Place {
  * @throws InTotoError E_CONFIG: no port, half of a pair, or plain HTTP for other machines that nobody asked for by name; E_IO
  */
 export function readPlace({ host, port, tlsCert, tlsKey, withoutTls }: ServeFlags): Place {
-  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw misuse(`serve: --port: expected 0 to 65535, found "${port}"`)
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw misuse(`serve: --port: expected 0 to 65535, found "${port}"`, '--port 8443')
   const place = { host, port: Number(port) }
   if (tlsCert !== undefined && tlsKey !== undefined) return { ...place, tls: { cert: readPem(tlsCert), key: readPem(tlsKey) } }
   if (tlsCert !== undefined || tlsKey !== undefined)

@@ -80,7 +80,7 @@ export async function recordStop(o: StopOptions): Promise<{ metadata: Metadata<L
 }
 
 async function readUnfinished(path: string, o: StopOptions): Promise<{ payload: Link; format: Metadata['format'] }> {
-  const metadata = decodeMetadata(readMetadataFile(path, { what: 'link' }), { what: path })
+  const metadata = decodeUnfinished(readMetadataFile(path, { what: 'link' }), path)
   const { payload } = metadata
   if (!isLink(payload) || payload.name !== o.step) {
     const message = `${printable(path)} is not the unfinished link of ${printable(o.step)}`
@@ -97,6 +97,16 @@ async function readUnfinished(path: string, o: StopOptions): Promise<{ payload: 
     })
   }
   return { payload, format: metadata.format }
+}
+
+/** Whatever is wrong with the bytes, it is this file that they are in. */
+function decodeUnfinished(bytes: Uint8Array, path: string): Metadata {
+  try {
+    return decodeMetadata(bytes, { what: path })
+  } catch (error) {
+    if (!(error instanceof InTotoError) || error.problem.file !== undefined) throw error
+    throw new InTotoError({ ...error.problem, file: path, fix: 'start the step again' }, { cause: error })
+  }
 }
 
 function unfinishedPath(o: StartOptions | StopOptions): string {

@@ -45,11 +45,11 @@ export async function findRegistry(o: RegistrySearch): Promise<RegistryAccess> {
     (await settingOf('registry', config, { ...o, yarn }))
   const registry = found === undefined ? undefined : webAddress(found)
   if (registry === undefined) {
-    throw new InTotoError({
-      code: 'E_CONFIG',
-      message: `no registry is configured for ${printable(o.name)}`,
-      fix: 'npm config set registry URL, or -- --registry URL',
-    })
+    const message =
+      found === undefined ? `no registry is configured for ${printable(o.name)}` : `"${printable(found)}" is no address of a registry`
+    const isGiven = flagOf('--registry', o.args ?? []) !== undefined
+    const fix = isGiven ? '--registry https://HOST/' : 'npm config set registry https://HOST/, or name one with --registry'
+    throw new InTotoError({ code: 'E_CONFIG', message, fix })
   }
   const own = yarn.registry !== undefined && webAddress(yarn.registry) === registry ? yarn.authorization : undefined
   const authorization = own ?? (await authorizationFor(registry, o))
