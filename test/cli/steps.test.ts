@@ -122,6 +122,7 @@ describe('run', () => {
     expect(ended.code, ended.err).toBe(2)
     expect(complaints(ended).length).toBeLessThanOrEqual(2)
     expect(ended.err).toMatch(/^E_[A-Z]+ /)
+    expect(ended.err).not.toContain('ERR_')
     expect(links()).toEqual([])
   })
 
