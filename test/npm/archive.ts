@@ -15,6 +15,10 @@ export interface Entry {
   magic?: string
   /** Leave the checksum wrong. */
   broken?: boolean
+  /** Bytes at places of the header, over everything else but the checksum. */
+  raw?: readonly (readonly [at: number, bytes: string | Uint8Array])[]
+  /** How the checksum is written. */
+  sum?: (sum: number) => string
 }
 
 const encoder = new TextEncoder()
@@ -56,13 +60,14 @@ function header(entry: Entry): Uint8Array {
         .padStart(11, '0')} `,
   )
   put(136, '03560116604 ')
-  put(148, '        ')
   put(156, entry.kind ?? '0')
   put(157, entry.linkname ?? '')
   put(257, entry.magic ?? 'ustar\u000000')
   put(345, entry.prefix ?? '')
+  for (const [at, bytes] of entry.raw ?? []) put(at, bytes)
+  put(148, '        ')
   const sum = block.reduce((total, byte) => total + byte, 0) + (entry.broken ? 1 : 0)
-  put(148, `${sum.toString(8).padStart(6, '0')}\0 `)
+  put(148, entry.sum?.(sum) ?? `${sum.toString(8).padStart(6, '0')}\0 `)
   return block
 }
 

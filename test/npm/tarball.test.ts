@@ -71,6 +71,48 @@ describe('readTarball', () => {
     expect(await names(new Uint8Array(header))).toEqual(expected)
   })
 
+  it('reads every form of a header that npm, pnpm, Yarn, Bun, and GNU tar write', async () => {
+    const rest = `package/${'r'.repeat(120)}`
+    const forms: Entry[] = [
+      { name: 'package/npm', raw: [[108, new Uint8Array(16)]], sum: (sum) => `${sum.toString(8).padStart(6, '0')} \0` },
+      { name: 'npm', prefix: rest, raw: [[476, '15302152361\0'.repeat(2)]] },
+      { name: 'yarn', prefix: `${rest}${'y'.repeat(25)}` },
+      { name: 'package/pnpm', sum: (sum) => `${sum.toString(8).padStart(7, '0')}\0` },
+      { name: 'package/bun', mode: '000644 \0', size: '00000000000 ' },
+      { name: 'package/gnu', magic: 'ustar  \0', raw: [[265, 'root']] },
+      { name: 'package/v7', kind: '\0', magic: '\0\0\0\0\0\0\0\0', raw: [[329, '0000000\u00000000000\0']] },
+      { name: 'package/user', raw: [[108, new Uint8Array([0x80, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff])]] },
+    ]
+    expect(await names(tgz(forms))).toEqual(
+      forms.map(({ name, prefix }) => (prefix === undefined ? String(name) : `${prefix}/${String(name)}`)),
+    )
+  })
+
+  it('refuses a header in which two readers find two names, or one of them none', async () => {
+    const entry = (more: Partial<Entry>): Entry[] => [manifest, { name: 'package/x', ...more }]
+    for (const magic of ['ustar  \0', '\0\0\0\0\0\0\0\0']) await refuses(entry({ prefix: 'package/a', magic }), /prefix/)
+    for (const magic of ['ustar\u000001', 'ustar\0  ', 'ustar \0\0', 'USTAR\u000000']) await refuses(entry({ magic }), /format/)
+    for (const at of [400, 475, 476, 499, 500, 511]) await refuses(entry({ raw: [[at, 'x']] }), /prefix/)
+    for (const at of [99, 296, 328]) await refuses(entry({ raw: [[at, 'x']] }), /behind the end of a name/)
+    await refuses(entry({ name: `package/x\0\n${'z'.repeat(89)}` }), /behind the end of a name/)
+    await refuses(entry({ linkname: 'package/y' }), /target of a link/)
+    for (const sum of [(sum: number) => sum.toString(8).padStart(8, '0'), () => '', () => ' 01 2345'])
+      await refuses(entry({ sum }), /checksum/)
+    for (const at of [100, 108, 116, 136, 329, 337]) {
+      for (const bytes of [[0x81], [0xff], [0x38], [0x30, 0, 0x30], [0x80, 0xff]])
+        await refuses(
+          entry({
+            raw: [
+              [at, new Uint8Array(8).fill(0x30)],
+              [at, new Uint8Array(bytes)],
+            ],
+          }),
+          /a number/,
+        )
+    }
+    await refuses(entry({ size: '0 000000000 ' }), /octal/)
+  })
+
   it('refuses a second top folder, which installers strip without a look', async () => {
     await refuses([manifest, { name: 'evil/dist/index.js' }], /"evil\/dist\/index\.js" is outside of the top folder "package"/)
     await refuses([manifest, { name: 'index.js' }], /outside of the top folder/)
@@ -149,7 +191,16 @@ describe('readTarball', () => {
       /malformed/,
     )
     await refuses(withPax(pax([['linkpath', '/etc']])), /malformed/)
-    await refuses(withPax(pax([['path', 'package/a\0b']])), /malformed/)
+    for (const control of ['\0', '\n', '\r', '\u007f', '\u0085']) {
+      await refuses(withPax(pax([['path', `package/a${control}b`]])), /malformed/)
+      await refuses(withPax(pax([['comment', control]])), /malformed/)
+    }
+    await refuses(withPax(pax([['comment', 'x'.repeat(70_000)]])), /longer than 65536 bytes/)
+    await refuses(withPax(pax([['path', `package/${'ü/'.repeat(200)}x`]])), /not ASCII/)
+    await refuses(
+      [manifest, { name: 'x', kind: 'x', content: pax([['path', 'package/a']]) }, { name: 'b/', content: '1' }],
+      /name of a folder/,
+    )
     await refuses(withPax(new TextEncoder().encode('99 path=package/a\n')), /malformed/)
     await refuses(withPax(new TextEncoder().encode('path=package/a\n')), /malformed/)
     await refuses(withPax(new Uint8Array([...pax([['path', 'package/a']]).subarray(0, -2), 0xff, 0x0a])), /malformed/)

@@ -2,7 +2,7 @@
  * What is inside a tarball, without believing it: names that an installer could see differently or unpack to somewhere else are refused. For whoever
  * has the archive out of its gzip: tarball.ts on Node, browser.ts in a page. Portable: opens nothing, hashes nothing.
  */
-import { unpackTar } from 'modern-tar'
+import { unpackTar, type UnpackOptions } from 'modern-tar'
 import { InTotoError } from 'intoto'
 import { checkFrame, type Member } from './frame.ts'
 
@@ -45,7 +45,8 @@ export async function readArchive(archive: Uint8Array, what: string, o: TarballO
   const members = checkFrame(archive, what)
   if (members.length > (o.files ?? 250_000)) throw refused(what, `more than the limit of ${o.files ?? 250_000} entries (files)`)
   const top = checkNames(members, what)
-  return { top, files: await extract(archive, members, what) }
+  await compare(archive, members, what)
+  return { top, files: filesOf(archive, members) }
 }
 
 /** Length of the header (RFC 1952, 2.3); clients write none of its optional fields but perhaps a name. */
@@ -102,22 +103,28 @@ function isSafe(parts: readonly string[]): boolean {
   return parts.every((part) => part !== '' && part !== '.' && part !== '..' && !/[\\:\p{Cc}]/u.test(part) && !/[. ]$/.test(part))
 }
 
-async function extract(archive: Uint8Array, members: readonly Member[], what: string): Promise<PackedFile[]> {
-  let entries: Awaited<ReturnType<typeof unpackTar>>
+/** The second reader, which must find the same. It skips the contents, which else would be held twice. */
+async function compare(archive: Uint8Array, members: readonly Member[], what: string): Promise<void> {
+  let count = 0
+  let agree = true
+  const filter: NonNullable<UnpackOptions['filter']> = ({ name, type, size, mode }) => {
+    const member = members[count++]
+    const kind = type === 'directory' ? 'folder' : type
+    agree &&= name === member?.name && kind === member.kind && size === member.size && (mode ?? 0) === member.mode
+    return false
+  }
   try {
-    entries = await unpackTar(archive, { strict: true })
+    await unpackTar(archive, { strict: true, filter })
   } catch (cause) {
     throw refused(what, 'its tar archive is damaged', cause)
   }
-  const agree =
-    entries.length === members.length &&
-    entries.every((entry, i) => entry.header.name === members[i]?.name && (entry.data?.length ?? 0) === members[i].size)
-  if (!agree) throw refused(what, 'two readers see different files in it')
-  return entries.flatMap(({ header, data }, i) => {
-    return members[i]?.kind === 'file'
-      ? [{ name: header.name, bytes: data ?? new Uint8Array(), executable: ((header.mode ?? 0) & 0o111) !== 0 }]
-      : []
-  })
+  if (!agree || count !== members.length) throw refused(what, 'two readers see different files in it')
+}
+
+function filesOf(archive: Uint8Array, members: readonly Member[]): PackedFile[] {
+  return members
+    .filter(({ kind }) => kind === 'file')
+    .map(({ name, at, size, mode }) => ({ name, bytes: archive.subarray(at, at + size), executable: (mode & 0o111) !== 0 }))
 }
 
 function quoted(name: string): string {
