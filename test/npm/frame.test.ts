@@ -47,6 +47,13 @@ const crafted: Readonly<Record<string, Entry[]>> = {
   'a time behind the prefix that is none': [{ name: 'package/a.js', raw: [[476, new Uint8Array([0x81])]] }],
   'a prefix that ends before its end': [{ name: 'a.js', prefix: 'package', raw: [[475, 'x']] }],
   'a size with a space in it': [{ name: 'package/a.js', content: '0123456789', size: '0 000000012\0' }],
+  'a name of 256 bytes': named(pax([['path', `package/${'a'.repeat(256)}`]]), { name: 'x' }),
+  'a name of 3,000 bytes': named(pax([['path', `package/${`${'a'.repeat(99)}/`.repeat(30)}x`]]), { name: 'x' }),
+  'a path of 1,100 folders': named(pax([['path', `package/${'a/'.repeat(1100)}x`]]), { name: 'x' }),
+  'a file below a file': [
+    { name: 'package/a', content: 'a' },
+    { name: 'package/a/b/', kind: '5' },
+  ],
   'a checksum in the block that ends': [{ name: 'package/a.js' }, { name: '', sum: () => '0000400\0', mode: '' }],
 }
 

@@ -128,6 +128,11 @@ describe('readTarball', () => {
     await refuses([manifest, { name: 'package/a' }, { name: 'package/a/b' }], /a file and a folder/)
     await refuses([manifest, { name: 'package/a/b' }, { name: 'package/a' }], /a file and a folder/)
     await refuses([manifest, { name: 'package/a/', kind: '5' }, { name: 'package/a' }], /twice/)
+    await refuses([manifest, { name: 'package/a' }, { name: 'package/a/b/', kind: '5' }], /"package\/a" is a file and a folder/)
+    await refuses(
+      [manifest, { name: 'package/a/b/c' }, { name: 'package/a/B/', kind: '5' }],
+      /"package\/a\/b" and "package\/a\/B" are one file/,
+    )
   })
 
   it('refuses names that lead elsewhere', async () => {
@@ -152,6 +157,20 @@ describe('readTarball', () => {
       /leads elsewhere/,
     )
     await refuses([{ name: '../x' }], /leads elsewhere/)
+  })
+
+  it('refuses names that are too long or too deep for some system, and reads many in many folders', async () => {
+    const path = (name: string): Entry[] => [manifest, { name: 'x', kind: 'x', content: pax([['path', `package/${name}`]]) }, { name: 'x' }]
+    const deep = (count: number): string => `${'a/'.repeat(count)}x.js`
+    await refuses(path(deep(30_000)), /longer than 1024 bytes: "package\/a\/a\/[a/]+…"/)
+    await refuses(path(deep(99)), /more than 100 parts/)
+    await refuses(path('ä'.repeat(128)), /more than 255 bytes in one part/)
+    expect(await names(tgz(path(deep(98))))).toHaveLength(2)
+    expect(await names(tgz(path(`${'ä'.repeat(127)}/${'a'.repeat(255)}`)))).toHaveLength(2)
+    const many = Array.from({ length: 20_000 }, (_, i) => ({ name: `package/${'a/'.repeat(40)}${i}` }))
+    expect(await names(tgz([manifest, ...many]))).toHaveLength(20_001)
+    const problem = await problemOf(() => readTarball(tgz(path(deep(3))), { files: 3 }), 'E_FORMAT')
+    expect(problem.message).toContain('more than the limit of 3 folders (files)')
   })
 
   it('refuses links, devices and kinds that readers treat in different ways', async () => {

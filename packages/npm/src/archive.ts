@@ -3,7 +3,7 @@
  * has the archive out of its gzip: tarball.ts on Node, browser.ts in a page. Portable: opens nothing, hashes nothing.
  */
 import { unpackTar, type UnpackOptions } from 'modern-tar'
-import { InTotoError } from 'intoto'
+import { InTotoError, utf8 } from 'intoto'
 import { checkFrame, type Member } from './frame.ts'
 
 /** A file in a tarball. */
@@ -30,12 +30,17 @@ export interface TarballOptions {
   what?: string
   /** Most bytes of all files together; 1 GiB unless given. */
   unpackedBytes?: number
-  /** Most files; 250,000 unless given. */
+  /** Most files, and most folders; 250,000 unless given. */
   files?: number
 }
 
 /** Most bytes of all files together, unless said otherwise. */
 export const gigabyte: number = 1024 ** 3
+/** As macOS has it for a whole path; Linux has four times as much. */
+const nameBytes = 1024
+const nameParts = 100
+/** Of every file system in use. */
+const partBytes = 255
 
 /**
  * The files of a tar archive.
@@ -43,8 +48,9 @@ export const gigabyte: number = 1024 ** 3
  */
 export async function readArchive(archive: Uint8Array, what: string, o: TarballOptions): Promise<Pick<Archive, 'top' | 'files'>> {
   const members = checkFrame(archive, what)
-  if (members.length > (o.files ?? 250_000)) throw refused(what, `more than the limit of ${o.files ?? 250_000} entries (files)`)
-  const top = checkNames(members, what)
+  const limit = o.files ?? 250_000
+  if (members.length > limit) throw refused(what, `more than the limit of ${limit} entries (files)`)
+  const top = checkNames(members, what, limit)
   await compare(archive, members, what)
   return { top, files: filesOf(archive, members) }
 }
@@ -60,42 +66,92 @@ export function gzipHeader(bytes: Uint8Array, what: string): number {
 }
 
 /** The one top folder. */
-function checkNames(members: readonly Member[], what: string): string {
+function checkNames(members: readonly Member[], what: string, limit: number): string {
   const top = members[0]?.name.split('/', 1)[0]
   if (top === undefined || !members.some((member) => member.kind === 'file')) throw refused(what, 'it is empty')
-  const spellings = new Map<string, string>()
-  const taken = new Map<string, Member['kind']>()
+  const places = new Places(what, limit)
   for (const { name, kind } of members) {
     const path = kind === 'folder' ? name.replace(/\/$/, '') : name
-    const parts = path.split('/')
+    const parts = checkSize(path, what)
     if (!isSafe(parts)) throw refused(what, `the name ${quoted(name)} leads elsewhere on some system`)
     if (parts[0] !== top) throw refused(what, `${quoted(name)} is outside of the top folder ${quoted(top)}, which installers do not notice`)
     if (parts.length < 2 && kind === 'file') throw refused(what, `${quoted(name)} is not in a folder`)
-    if (taken.has(path)) throw refused(what, `${quoted(name)} is in it twice`)
-    taken.set(path, kind)
-    refuseSpelling(parts, spellings, what)
-  }
-  for (const { name, kind } of members) {
-    const above = parents(name).find((parent) => taken.get(parent) === 'file')
-    if (above !== undefined && kind === 'file') throw refused(what, `${quoted(above)} is a file and a folder`)
+    places.take(path, kind)
   }
   return top
 }
 
-/** Two spellings of one path are two files here and one file on a disk that ignores case or composes accents. */
-function refuseSpelling(parts: readonly string[], spellings: Map<string, string>, what: string): void {
-  for (let i = 1; i <= parts.length; i++) {
-    const path = parts.slice(0, i).join('/')
-    const folded = path.normalize('NFC').toUpperCase().toLowerCase()
-    const other = spellings.get(folded)
-    if (other !== undefined && other !== path) throw refused(what, `${quoted(other)} and ${quoted(path)} are one file on some systems`)
-    spellings.set(folded, path)
-  }
+/** The parts of a name. What is longer or deeper some systems can't write, and npm then leaves it out with a warning. */
+function checkSize(path: string, what: string): string[] {
+  const parts = path.length > nameBytes ? [] : path.split('/')
+  const reason = isLonger(path, nameBytes)
+    ? `is longer than ${nameBytes} bytes`
+    : parts.length > nameParts
+      ? `has more than ${nameParts} parts`
+      : parts.some((part) => isLonger(part, partBytes))
+        ? `has more than ${partBytes} bytes in one part`
+        : undefined
+  if (reason !== undefined) throw refused(what, `a name ${reason}: ${quoted(`${path.slice(0, 60)}…`)}`)
+  return parts
 }
 
-function parents(name: string): string[] {
-  const parts = name.split('/')
-  return parts.slice(0, -1).map((_, i) => parts.slice(0, i + 1).join('/'))
+/** In UTF-8, where a letter takes three bytes at most: few texts need to be encoded for it. */
+function isLonger(text: string, most: number): boolean {
+  return text.length > most || (text.length * 3 > most && utf8(text).length > most)
+}
+
+interface Place {
+  readonly number: number
+  /** `above` as long as only something below it has been named. */
+  kind: Member['kind'] | 'above'
+}
+
+/** What has been named so far. Each folder is looked at once, however many files are in it and however deep it is. */
+class Places {
+  readonly #places = new Map<string, Place>()
+  /** How a part is spelled, by the number of its folder and what the part is to a disk that ignores case or composes accents. */
+  readonly #spellings = new Map<string, string>()
+  readonly #what: string
+  readonly #limit: number
+  #folders = 0
+
+  constructor(what: string, limit: number) {
+    this.#what = what
+    this.#limit = limit
+  }
+
+  /** @throws InTotoError E_FORMAT: it is there already, in another spelling, or as the other kind; more folders than the limit */
+  take(path: string, kind: Member['kind']): void {
+    const before = this.#places.get(path)
+    if (before === undefined) this.#make(path, kind)
+    else if (before.kind !== 'above') throw this.#refused(`${quoted(path)} is in it twice`)
+    else if (kind === 'file') throw this.#refused(`${quoted(path)} is a file and a folder`)
+    else before.kind = kind
+  }
+
+  #above(path: string): number {
+    const place = this.#places.get(path) ?? this.#make(path, 'above')
+    if (place.kind === 'file') throw this.#refused(`${quoted(path)} is a file and a folder`)
+    return place.number
+  }
+
+  #make(path: string, kind: Place['kind']): Place {
+    const start = path.lastIndexOf('/') + 1
+    const part = path.slice(start)
+    const folder = start === 0 ? 0 : this.#above(path.slice(0, start - 1))
+    const key = `${folder}/${part.normalize('NFC').toUpperCase().toLowerCase()}`
+    const other = this.#spellings.get(key) ?? part
+    if (other !== part) throw this.#refused(`${quoted(path.slice(0, start) + other)} and ${quoted(path)} are one file on some systems`)
+    if (kind !== 'file' && ++this.#folders > this.#limit) throw this.#refused(`more than the limit of ${this.#limit} folders (files)`)
+    const place = { number: this.#places.size + 1, kind }
+    this.#spellings.set(key, part)
+    this.#places.set(path, place)
+    return place
+  }
+
+  #refused(reason: string): InTotoError {
+    return refused(this.#what, reason)
+  }
 }
 
 /** No empty part, `.` or `..`; nothing that Windows takes for a separator, a drive or a stream, or cuts off. */

@@ -98,7 +98,7 @@ function prefixOf(header: Uint8Array, refusal: Refusal): Uint8Array {
   if (!isUstar && !unprefixed.has(format)) throw refusal('its headers are of a format that not all readers know')
   const length = !isUstar ? 0 : header[475] === 0 ? 131 : 155
   const areTimes = length !== 131 || times.every(([start, size]) => !Number.isNaN(numberAt(header, start, size)))
-  const isRead = areTimes && isPadded(header, 345, length) && isBlank(header.subarray(isUstar ? 500 : 345))
+  const isRead = areTimes && isPadded(header, 345, length) && isBlank(header, isUstar ? 500 : 345, block)
   if (!isRead) throw refusal('not all readers find the same prefix of its name')
   return field(header, 345, length)
 }
@@ -128,13 +128,15 @@ function isLarge(header: Uint8Array, start: number, length: number): boolean {
 
 /** NULs only behind the first one: what else stands there some readers take for a part of the name. */
 function isPadded(header: Uint8Array, start: number, length: number): boolean {
-  const bytes = header.subarray(start, start + length)
-  const end = bytes.indexOf(0)
-  return end < 0 || isBlank(bytes.subarray(end))
+  let at = start
+  while (at < start + length && header[at] !== 0) at++
+  return isBlank(header, at, start + length)
 }
 
-function isBlank(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 0)
+function isBlank(header: Uint8Array, start: number, end: number): boolean {
+  let at = start
+  while (at < end && header[at] === 0) at++
+  return at === end
 }
 
 function field(header: Uint8Array, start: number, length: number): Uint8Array {

@@ -90,5 +90,5 @@ function gunzip(bytes: Uint8Array, what: string, limit: number): Uint8Array {
   if (trailer.getUint32(0, true) !== crc32(result.buffer) || trailer.getUint32(4, true) !== result.buffer.length % 2 ** 32) {
     throw refused(what, 'its checksum is wrong')
   }
-  return result.buffer
+  return new Uint8Array(result.buffer.buffer, result.buffer.byteOffset, result.buffer.length)
 }
