@@ -44,6 +44,23 @@ describe('refuseSecrets', () => {
     refuseSecrets(file('a.pub', publicPem))
   })
 
+  it('looks through text that is nearly a key as fast as through any other', async () => {
+    const line = '    MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n'
+    const begin = '-----BEGIN PRIVATE KEY-----\n'
+    const end = '-----END PRIVATE KEY-----\n'
+    refuseSecrets(file('README.md', `For example:\n\n    ${begin}${line.repeat(8)}    (and so on)\n    ${end}`))
+    refuseSecrets(file('a.md', begin.repeat(40_000)))
+    refuseSecrets(file('a.md', `${begin}${'\\n \\r'.repeat(400_000)}`))
+    refuseSecrets(file('a.md', `-----BEGIN ${'A '.repeat(100_000)}${'-----BEGIN '.repeat(100_000)}`))
+    // What is not a key before it hides none.
+    await problemOf(() => refuseSecrets(file('a.md', `${begin}(${begin}${begin}    ${line}    ${end}`)), 'E_KEY')
+    await problemOf(() => refuseSecrets(file('a.md', `${begin}${line}(…)\n${begin}${line}${end}`)), 'E_KEY')
+    // Forty letters, a line end as written in JSON being one.
+    const short = (letters: number): string => `-----BEGIN EC PRIVATE KEY-----\\n\\r${'A'.repeat(letters - 1)}-----END `
+    await problemOf(() => refuseSecrets(file('a.md', short(40))), 'E_KEY')
+    refuseSecrets(file('a.md', short(39)))
+  })
+
   it('refuses a file that holds the signing key in whatever form', async () => {
     const secret = new Uint8Array([1, 2, 3, 0, 250, 251])
     await problemOf(() => refuseSecrets(file('a', secret), { secrets: [secret] }), 'E_KEY')

@@ -14,8 +14,14 @@ export interface SecretOptions {
   allow?: readonly string[]
 }
 
-/** A PEM private key with a body, its line ends also as they stand in JSON; text that only speaks of such keys does not match. */
-const privateKey = /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----(?:\s|\\r|\\n)+(?:[A-Za-z0-9+/=:,. -]|\s|\\r|\\n){40,}?-----END /
+/** A PEM private key has a body between these, its line ends also as they stand in JSON; text that only speaks of such keys has none. */
+const begin = /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----/g
+const end = '-----END '
+const lineEnd = /^(?:\s|\\[rn])/
+/** What stands in no body, headers of encrypted keys included. */
+const foreign = /[^A-Za-z0-9+/=:,.\s\\-]|\\(?![rn])/g
+/** Letters of the shortest body, behind the first line end; a line end as it stands in JSON is one. */
+const shortestBody = 40
 const environment = /(?:^|\/)\.env(?:\.(?!example$|sample$|template$|dist$|defaults$|schema$)[^/]+)?$/
 
 /**
@@ -42,6 +48,23 @@ function viewOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
+/** Looks at each letter once: a beginning in what was searched already would have no more of a body than the one before it. */
 function hasPrivateKey(bytes: Buffer): boolean {
-  return bytes.includes('PRIVATE KEY-----') && privateKey.test(bytes.toString('latin1'))
+  if (!bytes.includes('PRIVATE KEY-----')) return false
+  const text = bytes.toString('latin1')
+  for (let at = behind(begin, text, 0); at >= 0; at = behind(begin, text, at)) {
+    if (!lineEnd.test(text.slice(at, at + 2))) continue
+    const stop = behind(foreign, text, at)
+    const body = text.slice(at, stop < 0 ? undefined : stop - 1)
+    const inside = body.slice(0, Math.max(0, body.lastIndexOf(end)))
+    if (inside.length - inside.split('\\').length + 1 > shortestBody) return true
+    at += body.length
+  }
+  return false
+}
+
+/** The place behind the next match, or -1. */
+function behind(pattern: RegExp, text: string, from: number): number {
+  pattern.lastIndex = from
+  return pattern.test(text) ? pattern.lastIndex : -1
 }
