@@ -223,6 +223,22 @@ describe('a tarball', () => {
     expect(await check(undefined, built, [])).toEqual([])
   })
 
+  it('is not held up by "files", and lacks nothing where that can not be told', async () => {
+    const built = ['dist/a.js', 'dist/b/c.js']
+    const stars = `${'**/'.repeat(60)}x`
+    expect(await check([stars], [`${'a/'.repeat(60)}b`], [])).toEqual([])
+    expect(await check([stars], [`${'a/'.repeat(60)}x`], [])).toEqual([`package/${'a/'.repeat(60)}x`])
+    expect(await check([`dist${'/**'.repeat(60)}/c.js`], built, [])).toEqual(['package/dist/b/c.js'])
+    expect(await check([`{,${','.repeat(4000)}`], built, [])).toEqual([])
+    expect(await check([`{a,dist}${'{,}'.repeat(7)}/b`], built, [])).toEqual(['package/dist/b/c.js'])
+    // What is too long or has too many alternatives to look through may select anything, and hide nothing.
+    for (const many of [`x${'{a,b}'.repeat(40)}`, `{${'a,'.repeat(300)}b}`, `{,${','.repeat(100_000)}`]) {
+      expect(await check([many], built, [])).toEqual(['package/dist/a.js (and 1 more)'])
+      expect(await check(['dist', `!${many}`], built, [])).toEqual(['package/dist/a.js (and 1 more)'])
+      expect(await check([many, '!dist'], built, [])).toEqual([])
+    }
+  })
+
   it('is no longer the one that was verified when a byte of it changed', async () => {
     const at = folder({ 'a.tgz': 'verified' })
     refuseSwapped(join(at, 'a.tgz'), sha256('verified'))

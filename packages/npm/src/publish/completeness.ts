@@ -145,26 +145,45 @@ function selection(files: unknown): ((name: string) => boolean) | undefined {
       .slice(negated ? 1 : 0)
       .replace(/^\.?\/+/, '')
       .replace(/\/+$/, '')
-    return { negated, matches: globOf(path === '' || path === '.' ? '**' : path) }
+    // What can't be told may select everything, and takes nothing away.
+    return { negated, matches: globOf(path === '' || path === '.' ? '**' : path) ?? (() => !negated) }
   })
   return (name) => patterns.reduce((chosen, { negated, matches }) => (matches(name) ? !negated : chosen), false)
 }
 
-/** npm's patterns: `*` and `?` within a folder's level, `**` across, braces; a folder means all that is in it. Negations may stand anywhere. */
-function globOf(pattern: string): (name: string) => boolean {
-  const alternatives = braces(pattern)
-  return (name) => {
-    const parts = name.split('/')
-    return alternatives.some((one) => parts.some((_, i) => levels(one.split('/'), parts.slice(0, i + 1))))
-  }
+/**
+ * npm's patterns: `*` and `?` within a folder's level, `**` across, braces; a folder means all that is in it. Negations may stand anywhere. Undefined for
+ * one that is longer or has more alternatives than anybody writes.
+ */
+function globOf(pattern: string): ((name: string) => boolean) | undefined {
+  const alternatives = braces(pattern)?.map((one) => one.split('/'))
+  return alternatives && ((name) => alternatives.some((one) => isAtOrAbove(one, name.split('/'))))
 }
 
-function levels(pattern: readonly string[], parts: readonly string[]): boolean {
-  const [head, ...rest] = pattern
-  if (head === undefined) return parts.length === 0
-  if (head === '**') return levels(rest, parts) || (parts.length > 0 && levels(pattern, parts.slice(1)))
-  const [part, ...others] = parts
-  return part !== undefined && matchesLevel(head, part) && levels(rest, others)
+/** Whether the pattern matches the name or a folder above it: level by level, the places in the pattern up to which it does. */
+function isAtOrAbove(pattern: readonly string[], parts: readonly string[]): boolean {
+  let places = across(pattern, [0])
+  for (const part of parts) {
+    const next: number[] = []
+    for (const place of places) {
+      const level = pattern[place]
+      if (level === '**') next.push(place)
+      else if (level !== undefined && matchesLevel(level, part)) next.push(place + 1)
+    }
+    places = across(pattern, next)
+    if (places.has(pattern.length)) return true
+  }
+  return false
+}
+
+/** The places with those behind each `**`, which may be no level at all. */
+function across(pattern: readonly string[], places: readonly number[]): Set<number> {
+  const all = new Set<number>()
+  for (let place of places) {
+    for (; pattern[place] === '**' && !all.has(place); place++) all.add(place)
+    all.add(place)
+  }
+  return all
 }
 
 /** Two pointers: a star takes as much as it must. Letters' case does not count, as for npm. */
@@ -180,13 +199,22 @@ function matchesLevel(pattern: string, part: string): boolean {
   return /^\**$/.test(p.slice(i))
 }
 
+const mostLetters = 4096
 const mostAlternatives = 256
 
-function braces(pattern: string): string[] {
-  const [, before = '', inner, after = ''] = /^([^{}]*)\{([^{}]*,[^{}]*)\}(.*)$/s.exec(pattern) ?? []
-  if (inner === undefined) return [pattern]
-  return inner
-    .split(',')
-    .flatMap((one) => braces(before + one + after))
-    .slice(0, mostAlternatives)
+/** Each brace at least doubles what there is, so the work ends with the limit. */
+function braces(pattern: string): string[] | undefined {
+  if (pattern.length > mostLetters) return undefined
+  let found = ['']
+  let rest = pattern
+  for (;;) {
+    const open = rest.search(/[{}]/)
+    const inside = rest.slice(open + 1)
+    const length = inside.search(/[{}]/)
+    const choices = inside.slice(0, length).split(',')
+    if (rest[open] !== '{' || inside[length] !== '}' || choices.length < 2) return found.map((one) => one + rest)
+    if (found.length * choices.length > mostAlternatives) return undefined
+    found = found.flatMap((one) => choices.map((choice) => one + rest.slice(0, open) + choice))
+    rest = inside.slice(length + 1)
+  }
 }
