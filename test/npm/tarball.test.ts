@@ -286,6 +286,14 @@ describe('readTarball', () => {
     )
   })
 
+  it('holds contents once', async () => {
+    const { files } = await readTarball(
+      tgz([manifest, { name: 'package/a', content: 'a'.repeat(200_000) }, { name: 'package/b', content: 'b' }]),
+    )
+    expect(new Set(files.map(({ bytes }) => bytes.buffer)).size).toBe(1)
+    expect(files[0]?.bytes.buffer.byteLength).toBeLessThan(210_000)
+  })
+
   it('reads a path, and refuses what is no file', async () => {
     const at = folder({ 'x.tgz': tgz([manifest]), big: '' })
     mkdirSync(join(at, 'folder'))

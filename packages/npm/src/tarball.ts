@@ -77,7 +77,7 @@ function gunzip(bytes: Uint8Array, what: string, limit: number): Uint8Array {
   const start = gzipHeader(bytes, what)
   let result: { buffer: Buffer; engine: { bytesWritten: number } }
   try {
-    const options = { info: true, maxOutputLength: limit, finishFlush: constants.Z_FINISH }
+    const options = { info: true, maxOutputLength: limit, finishFlush: constants.Z_FINISH, chunkSize: chunkFor(bytes, limit) }
     result = inflateRawSync(bytes.subarray(start), options) as unknown as typeof result
   } catch (cause) {
     const tooLarge = (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
@@ -91,4 +91,13 @@ function gunzip(bytes: Uint8Array, what: string, limit: number): Uint8Array {
     throw refused(what, 'its checksum is wrong')
   }
   return new Uint8Array(result.buffer.buffer, result.buffer.byteOffset, result.buffer.length)
+}
+
+/**
+ * All in one piece, so that nothing is put together from many, which would hold it twice. The size stands at the end and may lie; deflate makes at most
+ * 1,032 bytes of one.
+ */
+function chunkFor(bytes: Uint8Array, limit: number): number {
+  const claimed = new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 4, 4).getUint32(0, true)
+  return Math.max(Math.min(claimed, limit, gigabyte, bytes.length * 1032) + 1, 2 ** 16)
 }
