@@ -176,6 +176,36 @@ describe('intoto publish', () => {
     expect(readdirSync(join(chain.keys, 'pulled'))).toContain('root.layout')
   })
 
+  test('uploads nothing after a step whose command failed, which "verify" only warns of', async () => {
+    const chain = project()
+    writeFileSync(join(chain.root, 'src/index.js'), 'const = 42\n')
+    for (const step of ['source', 'build'] as const) carryOut(chain, step)
+    const checked = ['-m', 'package.json', 'src', 'dist', '--', 'node', '--check', 'dist/index.js']
+    // Not by "intoto": what Node says of the file holds a stack.
+    const failed = await endOf(start(['run', '-n', 'test', '--signing-key', '../keys/alice', ...checked], chain.call))
+    expect(failed.code).toBe(1)
+    expect(failed.err).toMatch(/\n\[in-toto\] test: node --check dist\/index\.js ended with 1; the link says so\n$/)
+
+    const early = await intoto(chain, 'verify', 'dist', '-k', 'in-toto/owner.pub', '--through', 'test')
+    expect(early.code, early.out).toBe(0)
+    expect(early.out).toMatch(/^E_COMMAND in-toto\/test\.[0-9a-f]{8}\.link {2}test: the command ended with 1$/m)
+    const strict = ['dist', '-k', 'in-toto/owner.pub', '--through', 'test', '--command-failure', 'error']
+    expect(await intoto(chain, 'verify', ...strict)).toMatchObject({ code: 1, out: expect.stringContaining('Not verified.') })
+
+    const refused = await intoto(chain, ...publish)
+    expect(refused.code).toBe(1)
+    expect(refused.err).toMatch(/^E_COMMAND .* test: the command ended with 1$/m)
+    expect(refused.err).toContain('nothing was uploaded')
+    nothingArrived()
+    const hooked = await npm(chain, 'pack', '--foreground-scripts')
+    expect(hooked.code).not.toBe(0)
+    expect(hooked.err).toMatch(/^E_COMMAND /m)
+
+    const relaxed = await intoto(chain, ...publish, '--command-failure', 'warn', '--dry-run')
+    expect(relaxed.code, relaxed.err).toBe(0)
+    expect(relaxed.err).toContain('--command-failure warn: a step whose command failed is only warned about')
+  })
+
   test('refuses a signing key below the package root, whatever is packed', async () => {
     const chain = project()
     renameSync(join(chain.keys, 'ci'), join(chain.root, 'ci.key'))

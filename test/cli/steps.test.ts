@@ -40,6 +40,7 @@ describe('run', () => {
     const script = "require('node:fs').writeFileSync('out.js', 'x'); console.log('said'); process.exit(7)"
     const ended = run(['run', '-n', 'build', ...alice, '-m', 'src', '-p', 'src', 'out.js', '--', node, '-e', script])
     expect(ended).toMatchObject({ code: 7, out: 'said\n' })
+    expect(ended.err).toMatch(/\n\[in-toto\] build: .* ended with 7; the link says so\n$/)
     expect(links()).toEqual([expect.stringMatching(/^build\.[0-9a-f]{8}\.link$/)])
     expect(Object.keys(link().materials).sort()).toEqual(['src/a.js', 'src/deep/b.js'])
     expect(Object.keys(link().products).sort()).toEqual(['out.js', 'src/a.js', 'src/deep/b.js'])

@@ -100,6 +100,16 @@ describe('a sublayout', () => {
     expect(codesOf(await verdict({ layout: layout([step('build', { command: ['make'] })]), links }))).toEqual(['E_COMMAND'])
   })
 
+  it('whose command failed is warned about once, under the step inside, and refused when the caller says so', async () => {
+    const failed = { name: 'compile', materials: files({ src: 's' }), products: files({ app: 'a' }), byproducts: { 'return-value': 2 } }
+    const links = { ...innerLinks, ...(await linkFile(carol, failed)) }
+    const report = await judged(layout(innerSteps), links)
+    const message = 'compile: the command ended with 2'
+    expect([report.ok, warningsOf(report)]).toMatchObject([true, [{ code: 'E_COMMAND', step: 'build/compile', message }]])
+    const strict = await judged(layout(innerSteps), links, { commandFailure: 'error' })
+    expect(errorsOf(strict)).toMatchObject([{ code: 'E_COMMAND', step: 'build/compile', message }])
+  })
+
   it("must be signed by the functionary; a stranger's or the owner's signature does not do", async () => {
     for (const who of [mallory, owner]) {
       const links = [await sublayout(layout(innerSteps), [who]), folder('build', alice, innerLinks)]

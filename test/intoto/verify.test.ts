@@ -16,6 +16,7 @@ import {
   VerificationError,
   verify,
   type Inspect,
+  type JsonValue,
   type Layout,
   type LinkSource,
   type Metadata,
@@ -364,6 +365,41 @@ describe('commands', () => {
 
   it('do not matter where the layout expects none', async () => {
     expect((await verdict(await chain([], ['anything']))).problems).toEqual([])
+  })
+})
+
+describe('a command that failed', () => {
+  const ended = async (value: JsonValue): Promise<Pick<Parameters<typeof verdict>[0], 'layout' | 'links'>> => ({
+    layout: layout([step('test', { command: ['npm', 'test'] })]),
+    links: [await linkFile(alice, { name: 'test', command: ['npm', 'test'], byproducts: { 'return-value': value } })],
+  })
+
+  it.each<[number | bigint]>([[1], [-9], [3_221_225_786], [123_456_789_012_345_678_901n]])(
+    'ended with %s: a warning, and a refusal when the caller says so',
+    async (value) => {
+      const report = await verdict(await ended(value))
+      expect([report.ok, report.steps[0]!.warnings]).toEqual([true, [`test: the command ended with ${value}`]])
+      expect(warningsOf(report)).toMatchObject([{ code: 'E_COMMAND', step: 'test', file: linkFileName('test', alice.key.keyid) }])
+      expect(warningsOf(report)[0]!.fix[0]).toContain('npx intoto run -n test --signing-key KEY -- npm test')
+      const strict = await verdict({ ...(await ended(value)), options: { commandFailure: 'error' } })
+      expect([strict.ok, errorsOf(strict).map(({ code, step }) => [code, step])]).toEqual([false, [['E_COMMAND', 'test']]])
+    },
+  )
+
+  it.each<[JsonValue]>([[0], ['1'], [0.5], [null], [true]])('is not what %j says', async (value) => {
+    expect((await verdict({ ...(await ended(value)), options: { commandFailure: 'error' } })).problems).toEqual([])
+  })
+
+  it('is found where the layout expects no command, and beside one that differs', async () => {
+    const links = [await linkFile(alice, { name: 'test', command: ['x'], byproducts: { 'return-value': 1 } })]
+    expect(warningsOf(await verdict({ layout: layout([step('test')]), links }))).toHaveLength(1)
+    const both = await verdict({ layout: layout([step('test', { command: ['y'] })]), links, options: { commandFailure: 'error' } })
+    expect(codesOf(both)).toEqual(['E_COMMAND', 'E_COMMAND'])
+  })
+
+  it('harms nobody in a link that does not count', async () => {
+    const links = [await linkFile(alice, { name: 'test' }), await linkFile(mallory, { name: 'test', byproducts: { 'return-value': 1 } })]
+    expect(codesOf(await verdict({ layout: layout([step('test')]), links, options: { commandFailure: 'error' } }))).toEqual([])
   })
 })
 

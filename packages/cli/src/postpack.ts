@@ -13,7 +13,7 @@ import { evidenceFolder, putLink } from './recording.ts'
 import { keyBytes } from './release.ts'
 import { declareFormat, declareSigner, requireSigner, signOptions, type SigningFlags } from './signing.ts'
 import type { Terminal } from './terminal.ts'
-import { declareVerdict, reachVerdict, type VerdictFlags } from './verdict.ts'
+import { beforeUpload, declareVerdict, reachVerdict, type VerdictFlags } from './verdict.ts'
 
 interface Flags extends SigningFlags, VerdictFlags {
   stepName: string
@@ -43,7 +43,7 @@ export const postpackCommand: CommandFile = {
       .option('--allow-file <name...>', 'packed files that look like secrets and are none')
     declareSigner(command)
     declareFormat(command)
-    declareVerdict(command, '--link-dir <dir...>')
+    declareVerdict(command, { ...beforeUpload, folders: '--link-dir <dir...>' })
   },
   async run(call: Call) {
     const flags = call.options as Flags
@@ -74,7 +74,7 @@ export const postpackCommand: CommandFile = {
       const product = relative(process.cwd(), packed.tarball) || packed.tarball
       const { report, context } = await reachVerdict(
         { ...flags, ...linkDir },
-        { command: 'postpack', products: [product], terminal: quietly },
+        { command: 'postpack', products: [product], terminal: quietly, ...beforeUpload },
       )
       await writeReport(report, { outputs: undefined, context, terminal: quietly })
       return report.ok ? exitCodes.ok : exitCodes.refused

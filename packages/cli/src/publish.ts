@@ -31,7 +31,7 @@ import { evidenceFolder, putLink } from './recording.ts'
 import { declareRelease, packRelease, type ReleaseFlags, withLink } from './release.ts'
 import { declareFormat, declareSigner } from './signing.ts'
 import { escape, type Terminal } from './terminal.ts'
-import { declareVerdict, reachVerdict, type VerdictFlags } from './verdict.ts'
+import { beforeUpload, declareVerdict, reachVerdict, type VerdictFlags } from './verdict.ts'
 import { millisecondsOf } from './words.ts'
 
 interface Flags extends ReleaseFlags, VerdictFlags {
@@ -54,7 +54,7 @@ export const publishCommand: CommandFile = {
     declareRelease(command)
     declareSigner(command)
     declareFormat(command)
-    declareVerdict(command)
+    declareVerdict(command, beforeUpload)
     command
       .option('--dry-run', 'stop before the upload and say what would happen')
       .option('--wait <seconds>', 'how long the registry may take to serve what was uploaded', '60')
@@ -72,6 +72,7 @@ export const publishCommand: CommandFile = {
         command: 'publish',
         products: [upload.path],
         terminal,
+        ...beforeUpload,
         ...(link === undefined ? {} : { links: (found) => withLink(found, link) }),
       })
       await writeReport(verdict.report, {

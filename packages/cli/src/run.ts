@@ -9,6 +9,7 @@ import type { Call, CommandFile } from './command.ts'
 import { misuse } from './failure.ts'
 import { declareRecording, evidenceFolder, putLink, type RecordingFlags, recordingOptions } from './recording.ts'
 import { declareFormat, declareSigner, requireSigner, signOptions, type SigningFlags } from './signing.ts'
+import { escape } from './terminal.ts'
 import { millisecondsOf, refuseEmptyProgram } from './words.ts'
 
 interface Flags extends RecordingFlags, SigningFlags {
@@ -48,7 +49,7 @@ export const run: CommandFile = {
     if (flags.command) refuseEmptyProgram('run', call.args)
     const options = signOptions(flags)
     const signer = await requireSigner(flags, call.terminal)
-    const { link, counts, code } = await runStep({
+    const { link, counts, code, signal } = await runStep({
       step: flags.stepName,
       command: flags.command ? call.args : [],
       materials: flags.materials ?? [],
@@ -58,6 +59,12 @@ export const run: CommandFile = {
       ...(await recordingOptions(flags, call.terminal)),
     })
     putLink(await sign(link, [signer], options), flags.metadataDirectory ?? evidenceFolder(), call.terminal, counts)
+    // Whoever reads only the last line must not take the link for evidence of a success.
+    if (code !== 0) {
+      const { commandLine } = await import('./formats/phrase.ts')
+      const how = signal === undefined ? `ended with ${code}` : `was ended by ${signal}`
+      call.terminal.complain(`[in-toto] ${escape(flags.stepName)}: ${commandLine(call.args)} ${how}; the link says so`)
+    }
     return code
   },
 }

@@ -33,6 +33,7 @@ export interface VerdictFlags extends GpgFlags {
   linkDir?: string[]
   substitutionParameters?: string[]
   commandMismatch: 'error' | 'warn'
+  commandFailure: 'error' | 'warn'
   through?: string
   /** False under --no-inspections. */
   inspections: boolean
@@ -61,17 +62,36 @@ export function declareJudged(command: Command): void {
     .option('--store <address...>', 'where more evidence about the file is: dir:PATH, oci://HOST/REPOSITORY, archivista+https://HOST')
 }
 
-/** Adds everything that decides over a verdict; `folders` are the flags for folders with links, where -d means something else. */
-export function declareVerdict(command: Command, folders = '-d, --link-dir <dir...>'): void {
+/** How a command's flags differ from those of `verify`. */
+export interface VerdictDeclaration {
+  /** The flags for folders with links, where -d means something else. */
+  readonly folders?: string
+  /** What a step whose command failed means; the reference tools let it pass, and an upload can't be taken back. */
+  readonly commandFailure?: 'error' | 'warn'
+}
+
+/** What is asked before an upload. */
+export const beforeUpload = { commandFailure: 'error' } as const
+
+/** Adds everything that decides over a verdict. */
+export function declareVerdict(command: Command, o: VerdictDeclaration = {}): void {
   command
     .option('-k, --verification-keys <path...>', 'public keys of the layout’s owners; each must have signed it')
     .option('-l, --layout <path>', 'layout to verify against', 'in-toto/root.layout')
-    .option(folders, 'folders with links (default: in-toto/, dist/ and the product where in-toto/ exists, else here)')
+    .option(
+      o.folders ?? '-d, --link-dir <dir...>',
+      'folders with links (default: in-toto/, dist/ and the product where in-toto/ exists, else here)',
+    )
     .option('--substitution-parameters <name=value...>', 'values for {NAME} in the layout’s rules and commands')
     .addOption(
       new Option('--command-mismatch <effect>', 'what a command other than the expected one means')
         .choices(['error', 'warn'])
         .default('error'),
+    )
+    .addOption(
+      new Option('--command-failure <effect>', 'what a step whose command failed means')
+        .choices(['error', 'warn'])
+        .default(o.commandFailure ?? 'warn'),
     )
     .option('--through <step>', 'verify only the steps up to this one; no inspections')
     .option('--no-inspections', 'refuse a layout with inspections in place of running them')
@@ -89,6 +109,8 @@ export interface VerdictCall {
   readonly products: readonly string[]
   readonly terminal: Terminal
   readonly trace?: boolean
+  /** What a failed command means to this caller unless a flag says otherwise. */
+  readonly commandFailure?: 'error'
   /** Puts links before those of the folders: one that is signed, and not written yet. */
   readonly links?: (found: LinkSource) => LinkSource
 }
@@ -123,6 +145,7 @@ export async function reachVerdict(flags: VerdictFlags, o: VerdictCall): Promise
     links,
     parameters: parametersOf(flags.substitutionParameters),
     commandMismatch: flags.commandMismatch,
+    commandFailure: flags.commandFailure,
     statements: flags.statements === true,
     limits,
     names: await keyNames(keys, { file: flags.layout, layout: layout.payload }),
@@ -144,7 +167,8 @@ export async function reachVerdict(flags: VerdictFlags, o: VerdictCall): Promise
       if (!isPackage(product.path)) reports.push(report)
       else reports.push(await (await packages()).withTarball(report, { layout: layout.payload, product, artifacts: evidence.artifacts }))
     }
-    const context = { version, folders, products: o.products, loosened: loosenedBy(flags), verbose: o.terminal.verbose }
+    const loosened = [...loosenedBy(flags), ...loosenedFor(flags, o)]
+    const context = { version, folders, products: o.products, loosened, verbose: o.terminal.verbose }
     return { report: together(reports), layout, context }
   } finally {
     inspect?.close()
@@ -257,6 +281,12 @@ export function loosenedBy(flags: Pick<VerdictFlags, 'commandMismatch' | 'at' | 
     ...(flags.statements ? ['--statements: a Statement with the link predicate may stand for a link'] : []),
     ...(flags.limit === undefined ? [] : [`--limit ${flags.limit.join(' ')}`]),
   ]
+}
+
+/** The same, where the default is stricter than that of `verify`. */
+function loosenedFor(flags: VerdictFlags, o: VerdictCall): string[] {
+  const isLoosened = o.commandFailure === 'error' && flags.commandFailure === 'warn'
+  return isLoosened ? ['--command-failure warn: a step whose command failed is only warned about'] : []
 }
 
 /** The time of --at. */

@@ -10,7 +10,7 @@ export const meanings: Readonly<Record<Problem['code'], string>> = {
   E_SIGNATURE: 'a signature does not fit what it stands under',
   E_TAMPER: 'bytes changed between two steps',
   E_MISSING_STEP: 'a step has no link, or not enough of them',
-  E_COMMAND: 'a step ran another command than the layout expects',
+  E_COMMAND: 'a step ran another command than the layout expects, or it failed',
   E_RULE: 'an artifact rule of the layout does not hold',
   E_THRESHOLD: 'functionaries of one step do not agree',
   E_LAYOUT_EXPIRED: 'the layout is out of date',

@@ -21,6 +21,8 @@ export interface VerifyOptions {
   now?: Date
   /** What a command that differs from the layout's means; default `error`, the reference tools only warn. */
   commandMismatch?: 'error' | 'warn'
+  /** What a counted link whose command failed (a `return-value` other than 0) means; default `warn`, the reference tools do not look. */
+  commandFailure?: 'error' | 'warn'
   /** Verify only the steps up to this one, in layout order, and run no inspection. */
   through?: string
   /** Runs an inspection. A layout that has some is refused without it. */
