@@ -321,3 +321,32 @@ describe('layout new --from', () => {
     expect(intoto(['layout', 'new', '--from', 'thrown.mjs', '--preset', 'npm'], { cwd: first }).code).toBe(2)
   })
 })
+
+describe('what layout learn refuses to leave out', () => {
+  const words = ['layout', 'learn', '--functionary', 'in-toto/ci.pub', '-o', 'learned.layout']
+  const nameOf = (root: string, step: string): string =>
+    readdirSync(join(root, 'in-toto')).find((name) => name.startsWith(`${step}.`) && name.endsWith('.link')) ?? ''
+
+  test('a link file that is damaged, or is no link: a step that fell out would be a looser layout', () => {
+    for (const [text, code, said] of [
+      ['{"payload', 'E_FORMAT', 'test.'],
+      [readFileSync(join(first, 'in-toto/root.layout'), 'utf8'), 'E_FORMAT', 'holds no link'],
+    ] as const) {
+      const root = another((place) => write(place, `in-toto/${nameOf(place, 'test')}`, text))
+      const ended = intoto(words, { cwd: root })
+      expect(ended.code, ended.err).toBe(1)
+      expect(ended.err).toMatch(new RegExp(`^${code} in-toto/test\\.[0-9a-f]{8}\\.link`))
+      expect(ended.err).toContain(said)
+      expect(existsSync(join(root, 'learned.layout'))).toBe(false)
+    }
+  })
+
+  test('a step in --order that no link is about', () => {
+    const root = another(() => {})
+    const ended = intoto([...words, '--order', 'source', 'biuld'], { cwd: root })
+    expect(ended.code).toBe(2)
+    expect(ended.err).toMatch(/^E_CONFIG .*--order: no link is about a step "biuld"\n {2}try +--order .*\bbuild\b/)
+    expect(existsSync(join(root, 'learned.layout'))).toBe(false)
+    mustRun([...words, '--order', 'source', 'build'], { cwd: root })
+  })
+})

@@ -8,7 +8,7 @@ import { writeFileAtomic } from 'intoto/node'
 import type { Call, CommandFile } from './command.ts'
 import { differenceLines } from './difference.ts'
 import { usualLayout } from './draft.ts'
-import { exitCodes, misuse } from './failure.ts'
+import { exitCodes, headline, misuse } from './failure.ts'
 import { jsonText } from './formats/json.ts'
 import { problemLines as markdownLines } from './formats/markdown.ts'
 import { count, inOrder, tally } from './formats/phrase.ts'
@@ -89,7 +89,9 @@ async function differenceOf(old: string, next: string | undefined, o: { flags: F
   const problems = new Map<string, Problem>()
   const runs = [...first, ...further]
   for (const folders of runs) {
-    const links = await readRun(folders, keys, call.terminal)
+    const links = await readRun(folders, keys, ({ problem }) =>
+      call.terminal.note(headline({ ...problem, severity: 'warning' }, call.terminal.err)),
+    )
     for (const p of compareObserved(layout, links)) problems.set(JSON.stringify(p), p)
   }
   return { from: old, to: `the links in ${[...new Set(runs.flat())].join(', ')}`, problems: inOrder([...problems.values()]) }

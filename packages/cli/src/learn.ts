@@ -64,8 +64,9 @@ export const learn: CommandFile = {
     const further = flags.run?.map(foldersOfRun) ?? []
     const first = flags.linkDir === undefined && further.length > 0 ? [] : [usualFolders(flags.linkDir)]
     const runs: FoundLink[][] = []
-    for (const folders of [...first, ...further]) runs.push(await readRun(folders, people, call.terminal))
+    for (const folders of [...first, ...further]) runs.push(await readRun(folders, people, refuseUnread))
     refuseStrangers(runs.flat())
+    refuseUnknownSteps(flags.order, runs.flat())
     const learned = learnLayout(runs.map(observedRun), learnOptions(flags, people, old?.payload))
     for (const note of learned.notes) call.terminal.note(`[in-toto] ${escape(note)}`)
     const layout = old === undefined ? learned.layout : withStep(old.payload, learned.layout, flags.addStep as string)
@@ -115,6 +116,25 @@ function learnOptions(flags: Flags, people: readonly NamedKey[], old: Layout | u
     ...(order === undefined ? {} : { order }),
     ...(flags.readme === undefined ? {} : { readme: flags.readme }),
   }
+}
+
+/** A step whose file can't be read would silently fall out. */
+function refuseUnread({ problem }: InTotoError): never {
+  throw new InTotoError({
+    ...problem,
+    fix: [
+      'carry out that step again, so that its link is whole',
+      'or take the file away, or name with -d folders that hold only links of this chain',
+    ],
+  })
+}
+
+/** A name that is mistyped would leave the order to chance. */
+function refuseUnknownSteps(order: readonly string[] = [], links: readonly FoundLink[]): void {
+  const known = [...new Set(links.map(({ link }) => link.name))].sort()
+  const unknown = order.find((name) => !known.includes(name))
+  if (unknown !== undefined)
+    throw misuse(`layout learn: --order: no link is about a step "${unknown}"`, `--order with names among: ${known.join(', ')}`)
 }
 
 /** A link that nobody of the given people signed teaches nothing, and a step that silently fell out would be a looser layout. */

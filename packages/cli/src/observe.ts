@@ -1,13 +1,12 @@
 /**
  * Links that lie in folders, round by round, with who signed them: what a layout is learned from or held against. For `intoto layout learn` and
- * `diff`. A file that can't be read is told and left out; a signature that nobody of the given keys made is the caller's to judge.
+ * `diff`. What becomes of a file that can't be read, and of a signature that nobody of the given keys made, is the caller's to judge.
  */
 import { readdirSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { hasSignature, InTotoError, isLink, isLinkFileName, type ObservedFile } from 'intoto'
 import { readMetadataFile } from 'intoto/node'
-import { headline, misuse } from './failure.ts'
-import type { Terminal } from './terminal.ts'
+import { misuse } from './failure.ts'
 import { decodeFile, type NamedKey } from './trust.ts'
 
 /** A link file, and the name of the key that signed it. */
@@ -32,8 +31,12 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 }
 
-/** All links of these folders whose names are those of links. */
-export async function readRun(folders: readonly string[], keys: readonly NamedKey[], terminal: Terminal): Promise<FoundLink[]> {
+/** All links of these folders whose names are those of links; `unread` is told of the files that have such a name and no link in them. */
+export async function readRun(
+  folders: readonly string[],
+  keys: readonly NamedKey[],
+  unread: (error: InTotoError) => void,
+): Promise<FoundLink[]> {
   const found: FoundLink[] = []
   const seen = new Set<string>()
   for (const file of folders.flatMap(linkFiles)) {
@@ -42,13 +45,13 @@ export async function readRun(folders: readonly string[], keys: readonly NamedKe
     seen.add(real)
     try {
       const metadata = decodeFile(readMetadataFile(file, { what: 'link' }), file)
-      if (!isLink(metadata.payload)) continue
+      if (!isLink(metadata.payload)) throw new InTotoError({ code: 'E_FORMAT', message: `${file}: holds no link`, file })
       let signer: NamedKey | undefined
       for (const key of keys) if (signer === undefined && (await hasSignature(metadata, key.key))) signer = key
       found.push({ link: metadata.payload, file, ...(signer === undefined ? {} : { signer, key: signer.key }) })
     } catch (error) {
       if (!(error instanceof InTotoError)) throw error
-      terminal.note(headline({ ...error.problem, severity: 'warning', file }, terminal.err))
+      unread(new InTotoError({ ...error.problem, file }))
     }
   }
   return found
