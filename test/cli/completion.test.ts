@@ -79,6 +79,11 @@ describe('what may stand there', () => {
     expect(offered(...words)).toEqual(candidates)
   })
 
+  test('the script of a shell is what was asked for, --quiet or not', () => {
+    expect(mustRun(['completion', 'bash', '-q']).out).toBe(mustRun(['completion', 'bash']).out)
+    expect(mustRun(['completion', 'bash'], { env: { INTOTO_LOG_LEVEL: 'quiet' } }).out).not.toBe('')
+  })
+
   test('another shell, and a place that is none: refused with what there is', () => {
     for (const words of [['tcsh'], [], ['bash', 'zsh'], ['--at', 'x', '--', 'verify']]) {
       const ended = intoto(['completion', ...words])

@@ -220,6 +220,9 @@ describe('layout lint', () => {
     expect(out).toMatch(/^E_LAYOUT_INVALID careless\.layout /m)
     expect(out).toMatch(/\d+ warnings/)
     expect(intoto(['layout', 'lint', 'careless.layout', '--strict'], call).code).toBe(1)
+    expect(intoto(['layout', 'lint', 'careless.layout', '-q'], call)).toMatchObject({ code: 0, out: '', err: '' })
+    const quiet = intoto(['layout', 'lint', 'careless.layout', '--strict', '-q'], call)
+    expect([quiet.code, quiet.out, quiet.err.split('\n')[0]]).toEqual([1, '', out.split('\n')[0]])
     expect(intoto(['layout', 'lint', 'none.layout'], call).code).toBe(2)
   })
 

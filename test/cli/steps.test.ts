@@ -202,6 +202,8 @@ describe('mock and sign', () => {
     expect(link()).toMatchObject({ name: 'try', byproducts: { stdout: 'hello\n' } })
     expect(Object.keys(link().materials).sort()).toEqual(['src/a.js', 'src/deep/b.js'])
     expect(run(['sign', '-f', 'try.link', '-k', '../alice.pub', '--verify']).code).toBe(1)
+    const quiet = run(['sign', '-f', 'try.link', '-k', '../alice.pub', '--verify', '-q'])
+    expect(quiet).toMatchObject({ code: 1, out: '', err: expect.stringContaining('no valid signature of alice') as string })
     mustRun(['sign', '-f', 'try.link', '-k', '../alice'], { cwd: place })
     const signed = links().find((name) => name !== 'try.link') ?? 'none'
     expect(signed).toMatch(/^try\.[0-9a-f]{8}\.link$/)
@@ -255,6 +257,8 @@ describe('match-products', () => {
         /^Only in products: src\/deep\/b\.js\nNot in products: src\/new\.js\nHashes differ: src\/a\.js\n3 differences/,
       ) as string,
     })
+    const differences = 'Only in products: src/deep/b.js\nNot in products: src/new.js\nHashes differ: src/a.js\n'
+    expect(compare(['-q'])).toMatchObject({ code: 1, out: differences, err: '' })
     expect(compare(['-e', 'new.js']).out).not.toContain('new.js')
     expect(compare(['--lstrip-paths', 'src/']).out).toContain('Not in products: a.js')
     rmSync(file)

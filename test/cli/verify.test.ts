@@ -245,9 +245,25 @@ describe('where the verdict goes', () => {
     expect(readFileSync(summary, 'utf8')).toContain('## in-toto: ❌ Not verified.')
   })
 
-  test('quiet: the exit code alone', () => {
-    expect(verify(['dist', ...key, '-q'])).toMatchObject({ code: 1, out: '', err: '' })
+  test('quiet: nothing but the failures, and what a --format was asked to say', () => {
     expect(verify([...partial, '--quiet'])).toMatchObject({ code: 0, out: '', err: '' })
+    const no = verify(['dist', ...key, '-q'])
+    expect(no).toMatchObject({ code: 1, out: '' })
+    expect(no.err).toMatch(/^E_MISSING_STEP test {2}/)
+    expect(no.err.match(/^E_/gm)).toHaveLength(2)
+    expect(no.err).toMatch(/^ {2}try {12}/m)
+
+    const json = verify(['dist', ...key, '-q', '--format', 'json'])
+    expect(json).toMatchObject({ code: 1, err: '' })
+    expect((JSON.parse(json.out) as { ok: boolean }).ok).toBe(false)
+    expect(verify([...partial, '-q', '--format', 'text']).out).toContain('Verified up to "build"')
+
+    const sarif = join(odd, 'quiet.sarif')
+    const filed = verify(['dist', ...key, '-q', '--format', 'sarif', '--output', sarif])
+    expect(filed).toMatchObject({ code: 1, out: '', err: no.err })
+    expect(existsSync(sarif)).toBe(true)
+    const drawn = intoto(['report', 'dist', ...key, '-q', '-o', join(odd, 'quiet.html')], chain.call)
+    expect(drawn).toMatchObject({ code: 1, out: '', err: no.err })
   })
 
   test('colours only when they are asked for here, since no terminal looks', () => {

@@ -13,6 +13,7 @@ import { jsonText } from './formats/json.ts'
 import { problemLines as markdownLines } from './formats/markdown.ts'
 import { count, inOrder, tally } from './formats/phrase.ts'
 import { problemLines } from './formats/text.ts'
+import { complainQuietly, errorsOf } from './output.ts'
 import { foldersOfRun, readRun, usualFolders } from './observe.ts'
 import { withFunctionaries } from './functionary.ts'
 import { refuseTarget } from './target.ts'
@@ -65,9 +66,11 @@ export const diff: CommandFile = {
     if (flags.output !== undefined) refuseTarget(flags.output, { command: 'layout diff', content: 'a report', inputs: call.args })
     const found = await differenceOf(call.args[0] ?? usualLayout, call.args[1], { flags, call })
     const render = { text, json, markdown }[flags.format]
-    if (flags.output === undefined) call.terminal.print(render(found, call.terminal.out))
+    if (flags.output === undefined && flags.format !== 'text') call.terminal.give(render(found, call.terminal.out))
+    else if (flags.output === undefined) call.terminal.print(render(found, call.terminal.out))
     else writeFileAtomic(flags.output, utf8(render(found, createColors(false))))
-    const refuses = found.problems?.some(({ severity }) => severity === 'error') === true
+    if (flags.output !== undefined || flags.format === 'text') await complainQuietly(errorsOf(found.problems ?? []), call.terminal)
+    const refuses = errorsOf(found.problems ?? []).length > 0
     const differs = (found.differences?.length ?? 0) + (found.problems?.length ?? 0) > 0
     return refuses || (differs && flags.strict === true) ? exitCodes.refused : exitCodes.ok
   },

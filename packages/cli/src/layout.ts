@@ -3,11 +3,12 @@
  * a preset are is the library's business.
  */
 import type { Command } from './flags.ts'
-import { lintLayout, type Problem } from 'intoto'
+import { lintLayout } from 'intoto'
 import type { Call, CommandFile } from './command.ts'
 import { declareDraft, type DraftFlags, refuseReplacing, writeDraft, usualLayout } from './draft.ts'
 import { exitCodes } from './failure.ts'
 import { problemLines } from './formats/text.ts'
+import { complainQuietly } from './output.ts'
 import { inOrder, tally } from './formats/phrase.ts'
 import { declarePlan, type PlanFlags, planLayout } from './plan.ts'
 import { refuseTarget } from './target.ts'
@@ -64,7 +65,8 @@ export const lint: CommandFile = {
     const findings = files.flatMap((file) => lintLayout(readLayout(file).payload).map((p) => ({ ...p, file: p.file ?? file })))
     const lines = inOrder(findings).map((p) => problemLines(p, { paint: call.terminal.out, verbose: call.terminal.verbose }).join('\n'))
     call.terminal.print(`${[...lines, findings.length === 0 ? 'nothing to remark' : tally(findings)].join('\n\n')}\n`)
-    const decisive = (p: Problem): boolean => p.severity === 'error' || call.options['strict'] === true
-    return findings.some(decisive) ? exitCodes.refused : exitCodes.ok
+    const decisive = findings.filter((p) => p.severity === 'error' || call.options['strict'] === true)
+    await complainQuietly(decisive, call.terminal)
+    return decisive.length > 0 ? exitCodes.refused : exitCodes.ok
   },
 }

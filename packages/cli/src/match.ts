@@ -60,7 +60,9 @@ export const matchProducts: CommandFile = {
     const signature = flags.verificationKeys === undefined ? ' (its signature was not checked)' : ''
     const products = count(Object.keys(metadata.payload.products).length, 'product')
     const verdict = lines.length === 0 ? `${products}: all here, and nothing else` : count(lines.length, 'difference')
-    call.terminal.print(`${[...lines, `${verdict}${signature}`].join('\n')}\n`)
+    // The differences are what was asked for, the sum is a remark.
+    if (lines.length > 0) call.terminal.give(`${lines.join('\n')}\n`)
+    call.terminal.print(`${verdict}${signature}\n`)
     return lines.length === 0 ? exitCodes.ok : exitCodes.refused
   },
 }

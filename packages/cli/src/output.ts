@@ -4,7 +4,7 @@
  */
 import { appendFileSync, realpathSync, statSync } from 'node:fs'
 import { isAbsolute, relative, sep } from 'node:path'
-import { InTotoError, type Report, utf8 } from 'intoto'
+import { InTotoError, type Problem, type Report, utf8 } from 'intoto'
 import { writeFileAtomic } from 'intoto/node'
 import { misuse } from './failure.ts'
 import { type Command, Option, UnfitValue } from './flags.ts'
@@ -80,8 +80,26 @@ export async function writeReport(report: Report, o: Writing): Promise<void> {
   }
   if (process.env['GITHUB_ACTIONS'] === 'true') await annotate(report, { outputs, context: plain, terminal: o.terminal })
   for (const { format, file } of outputs) {
-    if (file === undefined) o.terminal.print(await rendering(format, report, { ...context, paint: o.terminal.out }))
+    if (file !== undefined) continue
+    const text = await rendering(format, report, { ...context, paint: o.terminal.out })
+    if (asked.some((output) => output.file === undefined)) o.terminal.give(text)
+    else o.terminal.print(text)
   }
+  if (o.withText !== false && outputs !== asked) await complainQuietly(errorsOf(report.problems), o.terminal)
+}
+
+/** Under --quiet, where no verdict is printed, the problems that made it a no: to stderr, as a failure of the call is. */
+export async function complainQuietly(deciding: readonly Problem[], terminal: Terminal): Promise<void> {
+  if (!terminal.quiet || deciding.length === 0) return
+  const { mostProblems, problemLines } = await import('./formats/text.ts')
+  const shown = deciding.slice(0, mostProblems)
+  for (const line of shown.flatMap((p) => problemLines(p, { paint: terminal.err, verbose: false }))) terminal.complain(line)
+  if (shown.length < deciding.length) terminal.complain(`… and ${deciding.length - shown.length} more`)
+}
+
+/** The problems that make a verdict a no. */
+export function errorsOf(problems: readonly Problem[]): Problem[] {
+  return problems.filter(({ severity }) => severity === 'error')
 }
 
 /** One rendering of a Report. */

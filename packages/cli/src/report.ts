@@ -4,7 +4,7 @@
 import type { Call, CommandFile } from './command.ts'
 import { exitCodes } from './failure.ts'
 import { tally, verdict } from './formats/phrase.ts'
-import { refuseOutputs, writeReport } from './output.ts'
+import { complainQuietly, errorsOf, refuseOutputs, writeReport } from './output.ts'
 import { escape } from './terminal.ts'
 import { declareJudged, inputsOf, reachVerdict, type VerdictFlags } from './verdict.ts'
 import { reportUnreadable } from './verify.ts'
@@ -37,6 +37,7 @@ export const report: CommandFile = {
       await writeReport(found, { outputs, context, terminal: call.terminal, withText: false })
       const counts = tally(found.problems)
       call.terminal.print(`${escape(flags.output)}  ${counts === '' ? '' : `${counts}. `}${verdict(found)}\n`)
+      await complainQuietly(errorsOf(found.problems), call.terminal)
       return found.ok ? exitCodes.ok : exitCodes.refused
     } catch (error) {
       // An older picture must not be what is left.

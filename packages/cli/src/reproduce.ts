@@ -26,6 +26,7 @@ import { exitCodes, misuse } from './failure.ts'
 import { jsonText } from './formats/json.ts'
 import { commandLine, count, inOrder } from './formats/phrase.ts'
 import { problemLines } from './formats/text.ts'
+import { complainQuietly } from './output.ts'
 import { evidenceFolder, putLink } from './recording.ts'
 import { rebuild, type Rebuilt } from './rebuild.ts'
 import { declareSigner, requireSigner, type SigningFlags } from './signing.ts'
@@ -91,8 +92,13 @@ export const reproduce: CommandFile = {
       return { found, second: second.from, problems: reproductionProblems(found, { first: first.from, second: second.from }) }
     })
     const ok = results.every(({ found }) => found.ok)
-    if (flags.format === 'json') call.terminal.print(`${jsonText(jsonOf(first, ok, results))}\n`)
+    if (flags.format === 'json') call.terminal.give(`${jsonText(jsonOf(first, ok, results))}\n`)
     else call.terminal.print(textOf(first, { ok, results, terminal: call.terminal, unsigned: keys.length === 0 }))
+    if (flags.format === 'text')
+      await complainQuietly(
+        results.flatMap(({ problems }) => problems),
+        call.terminal,
+      )
     return ok ? exitCodes.ok : exitCodes.refused
   },
 }

@@ -118,16 +118,16 @@ function linkName(link: Metadata): string {
 /** Each key must have signed. */
 async function verifySignatures(metadata: Metadata, keys: readonly { key: Key; name: string }[], terminal: Terminal): Promise<number> {
   let missing = 0
-  const lines: string[] = []
+  const lines: { signed: boolean; text: string }[] = []
   for (const { key, name } of keys) {
     const signed = await hasSignature(metadata, key)
     if (!signed) missing++
-    lines.push(
-      signed
-        ? ` ${terminal.out.green('ok')}     signed by ${nameOf(key, name)}\n`
-        : ` ${terminal.out.red('FAIL')}   no valid signature of ${nameOf(key, name)}\n`,
-    )
+    const text = signed
+      ? ` ${terminal.out.green('ok')}     signed by ${nameOf(key, name)}`
+      : ` ${terminal.out.red('FAIL')}   no valid signature of ${nameOf(key, name)}`
+    lines.push({ signed, text })
   }
-  terminal.print(lines.join(''))
+  terminal.print(lines.map(({ text }) => `${text}\n`).join(''))
+  if (terminal.quiet) for (const { text } of lines.filter(({ signed }) => !signed)) terminal.complain(text)
   return missing === 0 ? exitCodes.ok : exitCodes.refused
 }

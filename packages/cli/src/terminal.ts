@@ -38,6 +38,8 @@ export interface Terminal {
    * @throws OutputError when the text can't be written (a full disk); a closed pipe is not an error
    */
   print(text: string): void
+  /** Data that were asked for by name (a --format, a script), to stdout, --quiet or not. @throws OutputError as print does */
+  give(text: string): void
   /** Progress and remarks, to stderr; nothing under --quiet. */
   note(line: string): void
   /** Only under --verbose. */
@@ -140,6 +142,7 @@ export function createTerminal(loudness: Loudness): Terminal {
     print: (text) => {
       if (!quiet) write(text)
     },
+    give: write,
     note: (line) => {
       if (!quiet) complain(line)
     },

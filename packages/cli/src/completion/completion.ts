@@ -5,7 +5,6 @@
 import type { Call, CommandFile, CommandList } from '../command.ts'
 import { exitCodes, misuse } from '../failure.ts'
 import { Option, UnfitValue } from '../flags.ts'
-import { write } from '../terminal.ts'
 import { answer } from './answer.ts'
 import { scripts } from './script.ts'
 
@@ -33,14 +32,14 @@ export function completionOf(commands: CommandList): CommandFile {
     async run({ args, options, terminal }: Call) {
       const { at } = options as Flags
       if (at !== undefined) {
-        write(await answer(args, at, commands))
+        terminal.give(await answer(args, at, commands))
         return exitCodes.ok
       }
       const [shell = ''] = args
       const script = Object.hasOwn(scripts, shell) && args.length === 1 ? scripts[shell] : undefined
       if (script === undefined)
         throw misuse(`completion: expected ${shells.join(', ')}, found "${args.join(' ')}"`, 'intoto completion bash')
-      terminal.print(script)
+      terminal.give(script)
       return exitCodes.ok
     },
   }

@@ -58,10 +58,12 @@ export const doctor: CommandFile = {
     const places = { layout, ...(linkDir === undefined ? {} : { linkDir }), ...(signingKey === undefined ? {} : { signingKey }) }
     const situation = await lookAround(places, new Date())
     const findings = await findingsOf(situation)
-    const decisive = findings.some(({ severity }) => severity === 'error' || (severity === 'warning' && flags.strict === true))
-    if (flags.format === 'json') call.terminal.print(`${jsonText({ schemaVersion: 1, ok: !decisive, ...asData(situation), findings })}\n`)
-    else call.terminal.print(`${text(situation, findings, call.terminal.out)}\n`)
-    return decisive ? exitCodes.refused : exitCodes.ok
+    const decisive = findings.filter(({ severity }) => severity === 'error' || (severity === 'warning' && flags.strict === true))
+    if (flags.format === 'json')
+      call.terminal.give(`${jsonText({ schemaVersion: 1, ok: decisive.length === 0, ...asData(situation), findings })}\n`)
+    else if (!call.terminal.quiet) call.terminal.print(`${text(situation, findings, call.terminal.out)}\n`)
+    else for (const line of decisive.flatMap((one) => findingLines(one, call.terminal.err))) call.terminal.complain(line)
+    return decisive.length > 0 ? exitCodes.refused : exitCodes.ok
   },
 }
 

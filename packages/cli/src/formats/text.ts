@@ -9,7 +9,7 @@ import { commandLine, count, counted, expiry, inOrder, rulePlace, shortened, sig
 const labels = 14
 
 /** Most problems that are printed in full; more would hide the first, which is often the reason for the rest. */
-const mostProblems = 30
+export const mostProblems = 30
 
 /** The Report as text. */
 export function text(report: Report, context: Context): string {
