@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { bundlers } from '../../packages/cli/src/init/bundler.ts'
 import { withPlugin } from '../../packages/cli/src/init/config.ts'
 import { recipeText, withIgnored, withScripts } from '../../packages/cli/src/init/recipe.ts'
-import { bareEnvironment, bin, type Ended, intoto, mustRun, temporaryFolder } from './command.ts'
+import { bareEnvironment, bin, type Ended, endOf, intoto, mustRun, start, temporaryFolder } from './command.ts'
 import { linkTools, writeFiles } from './tools.ts'
 import { hasTerminal, typed } from './typing.ts'
 
@@ -192,6 +192,32 @@ function filesOf(root: string, folder = ''): Record<string, string> {
 }
 
 const layoutIn = (root: string): Layout => decodeMetadata(readFileSync(join(root, 'in-toto/root.layout'))).payload as Layout
+
+describe('init that is told to stop', () => {
+  test.skipIf(process.platform === 'win32').each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('by %s while it builds: the build is ended, everything is as it was', async (signal, expected) => {
+    const slow = "console.log('pid ' + process.pid); setTimeout(() => {}, 60_000)"
+    const manifest = JSON.stringify({ ...JSON.parse(app['package.json'] ?? '{}'), scripts: { build: 'node slow.cjs' } })
+    const { root, env, key } = projectOf({ ...app, 'package.json': manifest, 'slow.cjs': slow }, { vite: 'bin/vite.js' })
+    const before = filesOf(root)
+    const child = start(['init', '--yes', '--ci', 'none'], { cwd: root, env })
+    const pid = await new Promise<number>((found) => {
+      let said = ''
+      child.stderr?.on('data', (text: Buffer) => {
+        said += text.toString()
+        const [, id] = /pid (\d+)\n/.exec(said) ?? []
+        if (id !== undefined) found(Number(id))
+      })
+    })
+    child.kill(signal)
+    expect(await endOf(child)).toMatchObject({ code: expected, signal: null, err: expect.stringContaining('as they were') as string })
+    // Gone, or dead and not yet asked for by whoever inherits it.
+    await expect.poll(() => spawnSync('ps', ['-o', 'stat=', '-p', `${pid}`], { encoding: 'utf8' }).stdout.trim()).toMatch(/^(?:Z.*)?$/)
+    expect([filesOf(root), existsSync(join(key, 'app.pem'))]).toEqual([before, false])
+  })
+})
 
 describe('init of an application', () => {
   const { root, run, env, key } = projectOf(app, { vite: 'bin/vite.js' })

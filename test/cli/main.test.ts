@@ -1,7 +1,7 @@
 /** The program itself: help, versions, mistakes on the command line, and a world that breaks while it runs. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -177,6 +177,44 @@ describe.skipIf(process.platform === 'win32')('a world that breaks', () => {
     expect(code).toBe(expected)
     expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH')
     expect(readdirSync(folder).filter((name) => name.includes('slow'))).toEqual([])
+  })
+
+  const wrote = "require('node:fs').writeFileSync('deaf', '')"
+  test.skipIf(process.platform === 'win32').each<[string, string[]]>([
+    ['run, before the command', ['run', '-n', 'deaf', '--signing-key', 'alice', '-m', 'big', '--', process.execPath, '-e', wrote]],
+    ['run, after the command', ['run', '-n', 'deaf', '--signing-key', 'alice', '-p', 'big', '--', process.execPath, '-e', '0']],
+    ['run without a command', ['run', '-n', 'deaf', '--signing-key', 'alice', '-m', 'big', '-x']],
+    ['record start', ['record', 'start', '-n', 'deaf', '--signing-key', 'alice', '-m', 'big']],
+    ['match-products', ['match-products', '-l', 'made.link', '-p', 'big']],
+  ])('a signal while files are hashed ends %s before anything is written', (_what, line) => {
+    writeFileSync(join(folder, 'big'), 'big')
+    const preload = join(folder, 'deaf.cjs')
+    // The signal comes when the file is opened, in the midst of what is synchronous.
+    writeFileSync(
+      preload,
+      `const fs = require('node:fs')
+const { openSync } = fs
+fs.openSync = (path, ...more) => {
+  if (path === 'big') process.kill(process.pid, process.env.WITH)
+  return openSync(path, ...more)
+}
+`,
+    )
+    if (!existsSync(join(folder, 'made.link'))) {
+      mustRun(['run', '-n', 'made', '--signing-key', 'alice', '-p', 'big', '-d', 'made', '-x'], { cwd: folder })
+      const [made = ''] = readdirSync(join(folder, 'made'))
+      renameSync(join(folder, 'made', made), join(folder, 'made.link'))
+    }
+    const before = readdirSync(folder)
+    for (const [signal, expected] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
+      const env = bareEnvironment({ WITH: signal })
+      const { status, stdout, stderr } = spawnSync(process.execPath, ['-r', preload, bin, ...line], { cwd: folder, env, encoding: 'utf8' })
+      expect([status, stdout], stderr).toEqual([expected, ''])
+      expect(readdirSync(folder)).toEqual(before)
+    }
   })
 
   test('Ctrl-C while a command waits: 130', async () => {

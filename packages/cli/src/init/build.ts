@@ -1,5 +1,5 @@
 /** The one build of `intoto init`: the project's own script, with the key, and where its link came to lie. */
-import { spawnSync } from 'node:child_process'
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { InTotoError, linkFileName } from 'intoto'
@@ -21,12 +21,12 @@ export interface Building {
  * Builds as the project does, with the key; answers with the folder of the link.
  * @throws InTotoError E_CONFIG when it fails, E_NOT_RECORDED when no link came of it
  */
-export function build({ project, start, client, key }: Building, script: string): string {
+export async function build({ project, start, client, key }: Building, script: string): Promise<string> {
   if (project.manifest.scripts?.[script] === undefined)
     throw misuse(`init: package.json has no script "${script}"`, '--script NAME, or --no-build')
   const [program = client, ...words] = start
   const began = Date.now() - 1000 // clocks of file systems are coarse
-  const { status, signal, error } = spawnSync(program, [...words, 'run', script], {
+  const { status, signal, error, interrupted } = await run(program, [...words, 'run', script], {
     env: {
       ...process.env,
       INTOTO_REQUIRED: '1',
@@ -35,7 +35,9 @@ export function build({ project, start, client, key }: Building, script: string)
     stdio: ['ignore', 2, 2],
     shell: process.platform === 'win32',
   })
-  if (signal === 'SIGINT' || status === exitCodes.interrupted) process.exit(exitCodes.interrupted) // what was written is taken back there
+  // What was written is taken back there.
+  if (interrupted === 'SIGTERM') process.exit(143)
+  if (interrupted !== undefined || signal === 'SIGINT' || status === exitCodes.interrupted) process.exit(exitCodes.interrupted)
   if (error !== undefined || status !== 0)
     throw new InTotoError({
       code: 'E_CONFIG',
@@ -49,6 +51,55 @@ export function build({ project, start, client, key }: Building, script: string)
     message: 'init: the build ended well and left no link',
     fix: 'is the plugin in the configuration that this build reads? --config FILE names another one',
   })
+}
+
+interface Ended {
+  readonly status: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly error?: Error
+  /** The signal that reached us meanwhile; the build has been ended with it. */
+  readonly interrupted?: NodeJS.Signals
+}
+
+/** Milliseconds that a build has to end by itself. */
+const patience = 10_000
+
+/**
+ * Runs the build to its end, which is also its end when we are told to stop: what it writes later would lie among files that are as they were. With a
+ * terminal it stays in our group, where Ctrl-C reaches it; elsewhere it has one of its own, that can be ended as a whole.
+ */
+function run(program: string, words: readonly string[], options: SpawnOptions): Promise<Ended> {
+  const detached = process.platform !== 'win32' && !process.stdin.isTTY
+  const signals = ['SIGINT', 'SIGTERM'] as const
+  return new Promise((done) => {
+    let interrupted: NodeJS.Signals | undefined
+    let timer: NodeJS.Timeout | undefined
+    const child = spawn(program, words, { ...options, detached })
+    const stop = (signal: NodeJS.Signals): void => {
+      end(child, interrupted === undefined ? signal : 'SIGKILL', detached)
+      interrupted ??= signal
+      timer ??= setTimeout(() => end(child, 'SIGKILL', detached), patience)
+    }
+    for (const signal of signals) process.on(signal, stop)
+    const ended = (how: Ended): void => {
+      for (const signal of signals) process.off(signal, stop)
+      clearTimeout(timer)
+      // What the script has started may outlive it.
+      if (interrupted !== undefined && detached) end(child, 'SIGKILL', detached)
+      done(interrupted === undefined ? how : { ...how, interrupted })
+    }
+    child.once('error', (error) => ended({ status: null, signal: null, error }))
+    child.once('exit', (status, signal) => ended({ status, signal }))
+  })
+}
+
+function end(child: ChildProcess, signal: NodeJS.Signals, isGroup: boolean): void {
+  if (child.pid === undefined) return
+  try {
+    process.kill(isGroup ? -child.pid : child.pid, signal)
+  } catch {
+    // It is gone already.
+  }
 }
 
 /** The folder of a file of this name, below another; where several are, the one nearest to the root. */

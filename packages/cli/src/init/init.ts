@@ -219,7 +219,7 @@ async function made(plan: Plan, changes: readonly Change[], o: Doing & { hasLayo
     return exitCodes.ok
   }
   journal.expect(join(plan.dist, linkFileName('build', plan.key.keyid)))
-  const folder = build(plan, flags.script)
+  const folder = await build(plan, flags.script)
   if (folder !== plan.dist) {
     terminal.note(`[in-toto] the link lies in ${escape(folder)}: once more, with that folder in the scripts`)
     journal.takeBack()
@@ -227,7 +227,7 @@ async function made(plan: Plan, changes: readonly Change[], o: Doing & { hasLayo
     keepKey(plan.key, journal)
     for (const { path, after } of changesOf(next, flags).changes) journal.write(path, after)
     journal.expect(join(folder, linkFileName('build', plan.key.keyid)))
-    build(next, flags.script)
+    await build(next, flags.script)
     return learned(next, o)
   }
   return learned(plan, o)

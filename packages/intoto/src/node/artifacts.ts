@@ -13,6 +13,7 @@ import { errorNumber, printable } from './fault.ts'
 import { changed, hashBytes, readDigests, type Algorithm, type Reading } from './hash.ts'
 import { beginHashing, expectFiles, hashMany, isSame, type Begun } from './parallel.ts'
 import { artifactsOf, writeSide } from './side.ts'
+import { turn } from './turn.ts'
 import { walk, walkPath, type Exclude, type Found, type WalkOptions } from './walk.ts'
 
 /** How paths become artifacts. */
@@ -128,9 +129,14 @@ function found(paths: readonly string[], o: RecordOptions): Recording {
   return recording
 }
 
-/** The same as a promise, for callers that may have other things to wait for. It reads the disk synchronously all the same, which is faster. */
+/**
+ * The same as a promise, for callers that may have other things to wait for. It reads the disk synchronously all the same, which is faster, and hears
+ * a signal that came meanwhile before it answers.
+ */
 export async function recordArtifacts(paths: readonly string[], o: RecordOptions = {}): Promise<Artifacts> {
-  return recordArtifactsSync(paths, o)
+  const artifacts = recordArtifactsSync(paths, o)
+  await turn()
+  return artifacts
 }
 
 /** What is to be recorded, by name. */

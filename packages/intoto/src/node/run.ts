@@ -11,6 +11,7 @@ import { isWritten, recordSide, type RecordOptions } from './artifacts.ts'
 import { runCommand, type ChildResult } from './child.ts'
 import { printable } from './fault.ts'
 import { dismissThreads, isSame } from './parallel.ts'
+import { turn } from './turn.ts'
 
 /** A step to carry out. Recording options hold for materials and products. */
 export interface RunOptions extends RecordOptions {
@@ -50,12 +51,14 @@ export async function runStep(o: RunOptions): Promise<StepRun> {
   const base = o.base ?? o.cwd
   const recording: RecordOptions = base === undefined ? o : { ...o, base }
   const before = recordSide(o.materials ?? [], recording)
+  await turn()
   const running = o.command.length === 0 ? undefined : runCommand(o.command, { ...o, streams: o.streams ? 'copy' : 'pass' })
   const materials = before.write()
   const result = await running
   if (result?.timedOut) throw outOfTime(o)
   const after = recordSide(o.products ?? [], recording, isSame(o.materials ?? [], o.products ?? []) ? before : undefined)
   dismissThreads()
+  await turn()
   const products = after.write()
   const byproducts = result === undefined ? emptyRecord<JsonValue>() : byproductsOf(result)
   const link = linkOf({ name: o.step, command: o.command, byproducts }, materials, products)
