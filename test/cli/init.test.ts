@@ -193,6 +193,16 @@ function filesOf(root: string, folder = ''): Record<string, string> {
 
 const layoutIn = (root: string): Layout => decodeMetadata(readFileSync(join(root, 'in-toto/root.layout'))).payload as Layout
 
+test('init takes the one configuration that is there, whatever package.json names', () => {
+  const { root, run } = projectOf({ ...app, 'package.json': '{"name":"app","private":true}', 'vite.config.js': 'export default {}\n' }, {})
+  const before = filesOf(root)
+  const { code, err } = run('--dry-run', '--ci', 'none')
+  expect(code, err).toBe(0)
+  expect(err).toMatch(/app: vite,/)
+  expect(err).toContain('vite.config.js')
+  expect(filesOf(root)).toEqual(before)
+})
+
 describe('init that is told to stop', () => {
   test.skipIf(process.platform === 'win32').each([
     ['SIGINT', 130],
@@ -470,7 +480,7 @@ describe('init that fails', () => {
     const { code, err } = run('--yes', '--ci', 'gitlab')
     expect(code).toBeGreaterThan(0)
     expect(err).toMatch(said)
-    expect(err).toContain('all files are as they were')
+    expect(err).toContain('all files are as they were, but what the build itself wrote')
     expect(filesOf(root)).toEqual(before)
     expect(existsSync(join(root, 'in-toto'))).toBe('in-toto/root.layout' in before)
     expect(existsSync(join(key, 'app.pem'))).toBe(false)
@@ -492,6 +502,13 @@ describe('init that fails', () => {
       [],
       /several bundlers/,
     ],
+    [
+      'two bundlers that the package does not name',
+      { 'vite.config.js': 'export default {}', 'rollup.config.js': 'export default {}', 'package.json': '{"name":"a"}' },
+      [],
+      /vite\.config\.js, rollup\.config\.js.*\n.*--bundler vite/,
+    ],
+    ['a time of expiry that is none', {}, ['--expires', 'abc'], /--expires: expected days/],
     ['an absent configuration', {}, ['--config', 'none.js'], /no configuration "none\.js"/],
     ['no plugin', {}, [], /E_CONFIG .*not installed here.*\n.*npm i -D unplugin-in-toto/],
     ['a configuration that is not understood', { 'vite.config.js': 'export default load()' }, [], /write "import inToto/],

@@ -77,7 +77,8 @@ export function projectOf(manifest: Manifest, manifestText: string): Project {
 }
 
 /**
- * The bundler of the package: the one whose configuration is here and that is installed or named; else one that is installed.
+ * The bundler of the package: the one whose configuration is here and that is installed or named; else one that is installed; else the one whose
+ * configuration is here all the same, since a bundler may be installed further up.
  * @throws InTotoError E_CONFIG when there is none, or when several are there and none is named
  */
 export function detectBundler(project: Project, named: string | undefined): FoundBundler {
@@ -97,6 +98,15 @@ export function detectBundler(project: Project, named: string | undefined): Foun
     )
   const plain = fits.find(({ fresh }) => fresh !== undefined)
   if (plain !== undefined) return { bundler: plain }
+  const [only, another] = named === undefined ? configurationsOf(bundlers) : []
+  if (only !== undefined && (another === undefined || only.bundler.isFramework === true)) return only
+  if (only !== undefined)
+    throw misuse(
+      `init: package.json names no bundler, and several are configured here: ${configurationsOf(bundlers)
+        .map(({ file }) => file)
+        .join(', ')}`,
+      `--bundler ${only.bundler.name}`,
+    )
   throw misuse(
     project.manifest.workspaces === undefined
       ? 'init: no configuration of a bundler was found here'

@@ -1,6 +1,6 @@
 /**
  * `intoto init`: from a project that has nothing of in-toto to a verified build. It shows every change before it makes it, builds once, learns the
- * layout from that, signs and verifies; when anything fails, all files are as they were. What is there already stays.
+ * layout from that, signs and verifies; when anything fails, all files are as they were, but what the build itself wrote. What is there already stays.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,6 +12,7 @@ import { type Call, type CommandFile, parseCall } from '../command.ts'
 import { usualLayout } from '../draft.ts'
 import { exitCodes, misuse } from '../failure.ts'
 import { escape, type Terminal } from '../terminal.ts'
+import { expiryOf } from '../words.ts'
 import { build, type Building } from './build.ts'
 import { type Bundler, bundlers } from './bundler.ts'
 import { type Change, changeLines, changeOf, Journal } from './change.ts'
@@ -72,11 +73,13 @@ export const init: CommandFile = {
   },
   async run(call: Call) {
     const flags = call.options as Flags
+    expiryOf(flags.expires, new Date()) // A mistake in it is not worth a build.
     const project = detectProject()
     const plan = await planOf(project, await answered(project, flags))
     const journal = new Journal()
     const leave = (): void => {
-      if (journal.takeBack()) call.terminal.note('[in-toto] init did not come to its end: all files are as they were')
+      if (journal.takeBack())
+        call.terminal.note('[in-toto] init did not come to its end: all files are as they were, but what the build itself wrote')
     }
     process.once('exit', leave)
     try {
