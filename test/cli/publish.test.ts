@@ -125,6 +125,24 @@ describe('intoto publish', () => {
     expect(verified.out).toContain('E_PRODUCT')
   })
 
+  test('is refused before it packs where nobody could judge, and where a word would go astray', async () => {
+    const chain = project({ prepare: `node -e "require('fs').writeFileSync('ran', '')"` })
+    const signing = ['--signing-key', '../keys/ci']
+    for (const [words, said] of [
+      [['publish', ...signing], /no key was given/],
+      [['publish', ...signing, '-k', 'absent.pub'], /absent\.pub/],
+      [['publish', ...signing, '-k', 'in-toto/owner.pub', '-l', 'absent.layout'], /absent\.layout/],
+      [['publish', 'a.tgz', 'b.tgz', '-k', 'in-toto/owner.pub'], /"b\.tgz"/],
+      [['publish', 'a.tgz', 'next', '-k', 'in-toto/owner.pub'], /"next"/],
+      [['publish', '-k', 'in-toto/owner.pub', ...signing, '--', '--tag', 'next', 'b.tgz'], /"b\.tgz"/],
+    ] as const) {
+      const { code, err } = await intoto(chain, ...words)
+      expect([code, err]).toEqual([2, expect.stringMatching(said)])
+      expect(existsSync(join(chain.root, 'ran')), err).toBe(false)
+    }
+    nothingArrived()
+  })
+
   test('uploads nothing when a script changes the build while packing', async () => {
     const edits = project({ prepare: `node -e "require('fs').appendFileSync('dist/index.js', '// evil')"` })
     const edited = await intoto(edits, ...publish)

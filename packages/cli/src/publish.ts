@@ -31,7 +31,7 @@ import { evidenceFolder, putLink } from './recording.ts'
 import { declareRelease, packRelease, type ReleaseFlags, withLink } from './release.ts'
 import { declareFormat, declareSigner } from './signing.ts'
 import { escape, type Terminal } from './terminal.ts'
-import { beforeUpload, declareVerdict, reachVerdict, type VerdictFlags } from './verdict.ts'
+import { beforeUpload, checkTrust, declareVerdict, reachVerdict, type VerdictFlags } from './verdict.ts'
 import { millisecondsOf } from './words.ts'
 
 interface Flags extends ReleaseFlags, VerdictFlags {
@@ -65,6 +65,7 @@ export const publishCommand: CommandFile = {
     const { file, args } = wordsOf(call.args, flags)
     const terminal = aside(call.terminal)
     const patience = millisecondsOf('--wait', flags.wait)
+    await checkTrust(flags, 'publish')
     const upload = await (file === undefined ? packed(flags, terminal) : given(file, flags))
     try {
       const { link } = upload
@@ -129,6 +130,13 @@ function wordsOf(words: readonly string[], flags: Flags): { file?: string; args:
   if (first !== undefined && !isFile && !first.startsWith('-'))
     throw misuse(`publish: "${first}" is no tarball`, 'name a .tgz, or none: the project here is packed')
   const args = isFile ? rest : [...words]
+  // The client would take such a word for one more package, or for a folder.
+  const stray = isFile && rest[0]?.startsWith('-') === false ? rest[0] : args.find((word) => /\.(?:tgz|tar\.gz)$/.test(word))
+  if (stray !== undefined)
+    throw misuse(
+      `publish: "${stray}" is one word too many: one tarball is published at a time`,
+      'name one .tgz, or none; after -- flags for the client',
+    )
   if (args.some((word) => /^--dry-run(?:=|$)/.test(word)))
     throw misuse('publish: --dry-run stands after --, where it is the client’s', 'intoto publish --dry-run …')
   if (flags.through !== undefined) throw misuse('publish: --through leaves steps unverified', 'verify the whole layout')

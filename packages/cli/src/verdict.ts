@@ -180,6 +180,16 @@ export function inputsOf(flags: VerdictFlags, products: readonly string[]): stri
   return [...products, ...(flags.verificationKeys ?? []), flags.layout]
 }
 
+/**
+ * Whether there are keys and a layout to judge by, for callers with much to do before they judge.
+ * @throws InTotoError as reachVerdict does where there is nothing to judge by
+ */
+export async function checkTrust(flags: VerdictFlags, command: string): Promise<void> {
+  refuseGpg(flags)
+  await readKeys(requireKeys(flags.verificationKeys, command))
+  readLayout(flags.layout, limitsOf(flags.limit, Object.keys(defaultLimits)))
+}
+
 /** Keys of the owners; a product that -k has swallowed is told apart from a bad key. */
 async function readOwners(paths: readonly string[], o: { command: string; products: readonly string[] }): Promise<NamedKey[]> {
   const swallowed = o.products.length > 0 ? undefined : paths.slice(1).find((path) => path.endsWith('.tgz') || isFolder(path))
