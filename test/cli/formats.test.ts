@@ -237,6 +237,7 @@ describe('phrases', () => {
     expect(expiry(report())).toBe('expires in 30 days')
     expect(expiry(report({ time: '2026-03-31T09:00:00.000Z' }))).toBe('expires in 3 hours')
     expect(expiry(report({ time: '2026-04-03T12:00:00.000Z' }))).toBe('expired 3 days ago')
+    expect(expiry(report({ time: '2026-04-04T07:00:00.000Z' }))).toBe('expired 3 days ago')
     expect(shortened(`sha256 ${'ab'.repeat(32)} and deadbeef`)).toBe('sha256 ababab…abab and deadbeef')
     expect(commandLine(['a', "it's", 'b c', ''])).toBe(`a 'it'\\''s' 'b c' ''`)
     expect([tally([]), tally([problem]), tally([problem, problem, warning])]).toEqual(['', '1 problem', '2 problems, 1 warning'])

@@ -49,7 +49,9 @@ export function expiry(report: Report): string {
   const left = Date.parse(report.layout.expires) - Date.parse(report.time)
   if (Number.isNaN(left)) return `expires ${escape(report.layout.expires)}`
   const hours = Math.abs(left) / 3_600_000
-  const span = hours < 48 ? count(Math.floor(hours), 'hour') : count(Math.round(hours / 24), 'day')
+  // What is past is told in whole days, as the problem beside it does.
+  const days = left > 0 ? Math.round(hours / 24) : Math.floor(hours / 24)
+  const span = hours < 48 ? count(Math.floor(hours), 'hour') : count(days, 'day')
   return left > 0 ? `expires in ${span}` : `expired ${span} ago`
 }
 
