@@ -41,6 +41,14 @@ describe('help', () => {
     expect(out).toContain('--debug')
   })
 
+  test('"help COMMAND" is that command’s help, and of no other word', () => {
+    expect(mustRun(['help', 'verify']).out).toBe(mustRun(['verify', '--help']).out)
+    expect(mustRun(['help', 'record', 'start']).out).toBe(mustRun(['record', 'start', '--help']).out)
+    expect(mustRun(['help', 'record']).out).toBe(mustRun(['record', '--help']).out)
+    expect(mustRun(['help']).out).toBe(mustRun(['--help']).out)
+    expect(intoto(['help', 'nosuch'])).toMatchObject({ code: 2, out: '', err: expect.stringMatching(/^E_CONFIG .*"nosuch"/) as string })
+  })
+
   test('--version says ours and the specification’s', () => {
     expect(mustRun(['--version']).out).toMatch(/^intoto \d+\.\d+\.\d+\S* \(in-toto specification 1\.0\)\n$/)
     expect(mustRun(['verify', '--version']).out).toMatch(/^intoto /)

@@ -116,6 +116,7 @@ function said(text: string): number {
 async function main(words: readonly string[]): Promise<number> {
   const [first] = words
   if (first === '--version') return said(versionLine)
+  if (first === 'help' && words.length > 1) return main([...words.slice(1), '--help'])
   if (first === '--help' || first === '-h' || first === 'help') return said(overview())
   if (first === undefined) {
     complain(overview().trimEnd())
