@@ -47,6 +47,19 @@ describe('run', () => {
     expect(link()).toMatchObject({ command: [node, '-e', script], byproducts: { 'return-value': 7, stdout: '', stderr: '' } })
   })
 
+  test.each<[string, string[]]>([
+    ['-m', ['run', '-n', 'x', '-m', '', '-x']],
+    ['-p', ['run', '-n', 'x', '-p', 'src', '', '-x']],
+    ['-d', ['run', '-n', 'x', '-d', '', '-x']],
+    ['--base-path', ['run', '-n', 'x', '--base-path', '', '-x']],
+    ['-m', ['record', 'start', '-n', 'x', '-m', '']],
+  ])('an empty path after %s, of a variable that is not set, is refused', (flag, words) => {
+    const ended = run([...words, ...alice])
+    expect(ended.code).toBe(2)
+    expect(ended.err).toMatch(new RegExp(`^E_CONFIG intoto {2}${flag}: the path is empty\\n {2}try +\\S`))
+    expect(readdirSync(place)).toEqual(['src'])
+  })
+
   test('lists may be given in one go, in several, or both', () => {
     mustRun(['run', '-n', 'x', ...alice, '-m', 'src/a.js', '-m', 'src/deep', '-x'], { cwd: place })
     expect(Object.keys(link().materials)).toHaveLength(2)

@@ -6,15 +6,11 @@ import type { Command } from './flags.ts'
 import { sign } from 'intoto'
 import { recordSource, recordStart, recordStop } from 'intoto/node'
 import type { Call, CommandFile } from './command.ts'
-import { declareRecording, evidenceFolder, putLink, type RecordingFlags, recordingOptions, summary } from './recording.ts'
+import { declareRecording, evidenceFolder, putLink, type PathFlags, type RecordingFlags, recordingOptions, summary } from './recording.ts'
 import { declareFormat, declareSigner, requireSigner, signOptions, type SigningFlags } from './signing.ts'
 import { escape } from './terminal.ts'
 
-interface Flags extends RecordingFlags, SigningFlags {
-  materials?: string[]
-  products?: string[]
-  metadataDirectory?: string
-}
+type Flags = RecordingFlags & PathFlags & SigningFlags
 
 const twoCalls = [
   ['intoto record start -n edit --signing-key alice -m src', 'before the work'],

@@ -6,7 +6,7 @@ import { statSync } from 'node:fs'
 import type { Command } from './flags.ts'
 import type { Link, Metadata } from 'intoto'
 import { checkStepName, type Exclude, linkDirectory, type RecordOptions, type StepRun } from 'intoto/node'
-import { headline } from './failure.ts'
+import { headline, misuse } from './failure.ts'
 import { escape, type Terminal } from './terminal.ts'
 
 /** What the flags of `declareRecording` leave behind. */
@@ -15,6 +15,13 @@ export interface RecordingFlags {
   exclude?: string[]
   basePath?: string
   lstripPaths?: string[]
+}
+
+/** Flags of paths that the commands declare themselves. */
+export interface PathFlags {
+  materials?: string[]
+  products?: string[]
+  metadataDirectory?: string
 }
 
 /** Adds the step's name and the flags that shape artifact names. */
@@ -33,10 +40,15 @@ export function evidenceFolder(): string {
 
 /**
  * The recording flags in the library's words.
- * @throws InTotoError E_CONFIG for a step of which no link file can be named: before anything is run or recorded for it
+ * @throws InTotoError E_CONFIG for a step of which no link file can be named, and for a path that is empty, which would be the whole folder: before
+ * anything is run or recorded
  */
-export async function recordingOptions(flags: RecordingFlags, terminal: Terminal): Promise<RecordOptions> {
+export async function recordingOptions(flags: RecordingFlags & PathFlags, terminal: Terminal): Promise<RecordOptions> {
   checkStepName(flags.stepName)
+  refuseEmpty('-m', flags.materials)
+  refuseEmpty('-p', flags.products)
+  refuseEmpty('-d', flags.metadataDirectory)
+  refuseEmpty('--base-path', flags.basePath)
   return {
     ...(flags.basePath === undefined ? {} : { base: flags.basePath }),
     ...(flags.exclude === undefined ? {} : { exclude: await excludeOf(flags.exclude) }),
@@ -44,6 +56,12 @@ export async function recordingOptions(flags: RecordingFlags, terminal: Terminal
     warn: (p) => terminal.note(headline(p, terminal.err)),
     progress: terminal.progress.files,
   }
+}
+
+/** A variable that is not set leaves an empty word. */
+function refuseEmpty(flag: string, given: string | readonly string[] = []): void {
+  if ([given].flat().every((path) => path !== '')) return
+  throw misuse(`${flag}: the path is empty`, ['see whether the variable that it comes from is set', `${flag} . names this folder`])
 }
 
 /** gitignore patterns as a predicate over names; the reference reads its --exclude so. */

@@ -7,18 +7,15 @@ import { sign } from 'intoto'
 import { runStep } from 'intoto/node'
 import type { Call, CommandFile } from './command.ts'
 import { misuse } from './failure.ts'
-import { declareRecording, evidenceFolder, putLink, type RecordingFlags, recordingOptions } from './recording.ts'
+import { declareRecording, evidenceFolder, putLink, type PathFlags, type RecordingFlags, recordingOptions } from './recording.ts'
 import { declareFormat, declareSigner, requireSigner, signOptions, type SigningFlags } from './signing.ts'
 import { escape } from './terminal.ts'
 import { millisecondsOf, refuseEmptyProgram } from './words.ts'
 
-interface Flags extends RecordingFlags, SigningFlags {
-  materials?: string[]
-  products?: string[]
+interface Flags extends RecordingFlags, PathFlags, SigningFlags {
   recordStreams?: boolean
   /** False under -x. */
   command: boolean
-  metadataDirectory?: string
   runTimeout?: string
 }
 
