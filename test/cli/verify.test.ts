@@ -205,6 +205,13 @@ describe('trust', () => {
   })
 })
 
+test('what is named twice counts once', () => {
+  const partial = ['--through', 'build']
+  const once = verify(['dist', ...key, ...partial])
+  const owner = key[1] ?? ''
+  expect(verify(['dist', 'dist/', ...key, owner, ...partial])).toEqual(once)
+})
+
 describe('where the verdict goes', () => {
   const partial = ['dist', ...key, '--through', 'build']
 

@@ -3,6 +3,7 @@
  * the library judges.
  */
 import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { type Command, Option } from './flags.ts'
 import {
   defaultLimits,
@@ -14,6 +15,7 @@ import {
   type LinkSource,
   type Metadata,
   type Report,
+  sameKey,
 } from 'intoto'
 import { inspectIn, type Inspections, linkDirectory } from 'intoto/node'
 import { misuse } from './failure.ts'
@@ -121,7 +123,7 @@ export interface VerdictCall {
  */
 export async function reachVerdict(flags: VerdictFlags, o: VerdictCall): Promise<Verdict> {
   refuseGpg(flags)
-  const keys = await readOwners(requireKeys(flags.verificationKeys, o.command), o)
+  const keys = distinct(await readOwners(requireKeys(flags.verificationKeys, o.command), o))
   const limits = limitsOf(flags.limit, Object.keys(defaultLimits)) as Partial<Limits>
   const layout = readLayout(flags.layout, limits)
   const { steps } = layout.payload
@@ -129,9 +131,10 @@ export async function reachVerdict(flags: VerdictFlags, o: VerdictCall): Promise
     throw misuse(`${o.command}: the layout has no step "${flags.through}"`, `--through ${steps.map((step) => step.name).join(', or ')}`)
   }
   const { progress } = o.terminal
-  const local = await progress.during('fetching what is judged', localProducts(o.products, flags.registry))
+  const asked = o.products.filter((path, i) => o.products.findIndex((other) => samePlace(other, path)) === i)
+  const local = await progress.during('fetching what is judged', localProducts(asked, flags.registry))
   const pulled = await progress.during('looking for evidence', pulledFolders(flags, local, o.terminal))
-  const folders = [...(flags.linkDir ?? linkFolders(o.products)), ...pulled]
+  const folders = [...(flags.linkDir ?? linkFolders(asked)), ...pulled]
   const found = linkDirectory(folders, limits.fileBytes === undefined ? {} : { limit: limits.fileBytes })
   const links = o.links?.(found) ?? found
   const products: Product[] = []
@@ -168,7 +171,7 @@ export async function reachVerdict(flags: VerdictFlags, o: VerdictCall): Promise
       else reports.push(await (await packages()).withTarball(report, { layout: layout.payload, product, artifacts: evidence.artifacts }))
     }
     const loosened = [...loosenedBy(flags), ...loosenedFor(flags, o)]
-    const context = { version, folders, products: o.products, loosened, verbose: o.terminal.verbose }
+    const context = { version, folders, products: asked, loosened, verbose: o.terminal.verbose }
     return { report: together(reports), layout, context }
   } finally {
     inspect?.close()
@@ -199,6 +202,16 @@ async function readOwners(paths: readonly string[], o: { command: string; produc
     `${o.command}: -k takes all words up to the next flag, and "${swallowed}" is no key`,
     `intoto ${o.command} ${swallowed} -k ${keys}`,
   )
+}
+
+/** A key that is given twice has signed once. */
+function distinct(keys: readonly NamedKey[]): NamedKey[] {
+  return keys.filter(({ key }, i) => keys.findIndex((other) => sameKey(other.key, key)) === i)
+}
+
+/** `dist` and `dist/` are one product. */
+function samePlace(one: string, other: string): boolean {
+  return one === other || (!isPackage(one) && !isPackage(other) && resolve(one) === resolve(other))
 }
 
 function isFolder(path: string): boolean {
