@@ -1,5 +1,5 @@
 /** `intoto layout new|lint` and the small languages of its flags. */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeMetadata, type Layout } from 'intoto'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -193,6 +193,17 @@ describe('layout renew', () => {
     expect(intoto(['layout', 'renew', 'old.layout', ...args], call).code).toBe(2)
     expect(readFileSync(join(folder, 'old.layout')).equals(before)).toBe(true)
   })
+})
+
+test('layout new --from: a module that ends the process well leaves no layout, which is a failure', () => {
+  const root = temporaryFolder()
+  writeFileSync(join(root, 'early.mjs'), 'process.exit(0)\n')
+  writeFileSync(join(root, 'late.mjs'), 'export default () => process.exit(0)\n')
+  for (const name of ['early.mjs', 'late.mjs']) {
+    const ended = intoto(['layout', 'new', '--from', name, '-o', 'root.layout'], { cwd: root })
+    expect(ended).toMatchObject({ code: 2, out: '', err: expect.stringMatching(/^E_CONFIG .*ended the process/) as string })
+    expect(readdirSync(root)).toEqual(['early.mjs', 'late.mjs'])
+  }
 })
 
 describe('layout lint', () => {

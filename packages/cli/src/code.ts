@@ -7,17 +7,32 @@ import { createRequire } from 'node:module'
 import { basename, dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { InTotoError, type Layout, parseLayout, type Problem } from 'intoto'
-import { misuse } from './failure.ts'
+import { exitCodes, failureLines, misuse } from './failure.ts'
+import { complain, createColors } from './terminal.ts'
 
 /**
  * The layout that a module makes.
  * @throws InTotoError E_CONFIG when it can't be loaded, or exports something else; E_LAYOUT_INVALID
  */
 export async function layoutOf(file: string): Promise<Layout> {
-  const made = await evaluated(await loaded(file), file)
-  if (typeof made !== 'object' || made === null)
-    throw misuse(`${file}: its default export is no layout`, 'export default defineLayout({ … }), from "intoto"')
-  return parseLayout(made)
+  const left = (code: number): void => leftBy(file, code)
+  process.once('exit', left)
+  try {
+    const made = await evaluated(await loaded(file), file)
+    if (typeof made !== 'object' || made === null)
+      throw misuse(`${file}: its default export is no layout`, 'export default defineLayout({ … }), from "intoto"')
+    return parseLayout(made)
+  } finally {
+    process.off('exit', left)
+  }
+}
+
+/** A module that ends the process itself would end it well, and without a layout. */
+function leftBy(file: string, code: number): void {
+  if (code !== exitCodes.ok) return
+  const error = misuse(`${file}: it ended the process before it exported a layout`, 'take process.exit out of the module')
+  for (const line of failureLines(error, { paint: createColors(false), debug: false })) complain(line)
+  process.exitCode = exitCodes.usage
 }
 
 async function evaluated(module: { default?: unknown }, file: string): Promise<unknown> {
