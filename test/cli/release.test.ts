@@ -136,6 +136,8 @@ describe('intoto evidence', () => {
     const verified = await intoto(...verify)
     expect(verified.code, verified.out + verified.err).toBe(0)
     writeFileSync(at('other.txt'), 'other')
+    const absent = await intoto('evidence', 'pull', 'other.txt', '--store', 'dir:absent', '-d', 'nothing')
+    expect([absent.code, absent.err]).toEqual([2, expect.stringMatching(/^E_IO absent {2}there is no such store\n {2}try /)])
     const nothing = await intoto('evidence', 'pull', 'other.txt', '--store', store, '-d', 'nothing')
     expect([nothing.code, nothing.err]).toEqual([1, expect.stringContaining('no store has anything about this file')])
   })

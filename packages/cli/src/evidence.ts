@@ -68,12 +68,15 @@ export const pull: CommandFile = {
     const folder = flags.metadataDirectory ?? evidenceFolder()
     let found = 0
     for (const address of flags.store) {
+      const path = address.startsWith('dir:') ? address.slice('dir:'.length) : undefined
+      if (path !== undefined && !existsSync(path))
+        throw new InTotoError({ code: 'E_IO', message: 'there is no such store', file: path, fix: 'check the path after dir:' })
       const pulling = storeAt(address, call.terminal).pull(subjectOf(call.args[0] ?? ''))
       const files = await call.terminal.progress.during('looking for evidence', pulling)
       for (const file of files) call.terminal.print(`${escape(put(file, folder))}\n`)
       found += files.length
     }
-    if (found === 0) call.terminal.note('[in-toto] no store has anything about this file')
+    if (found === 0) call.terminal.complain('[in-toto] no store has anything about this file')
     return found === 0 ? exitCodes.refused : exitCodes.ok
   },
 }
