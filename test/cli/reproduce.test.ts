@@ -1,9 +1,9 @@
 /** `intoto reproduce` in real processes: builds that give the same twice, builds that do not, and why; links of other builders; the strict form. */
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type Chain, makeChain } from './chain.ts'
+import { type Chain, copyOf, makeChain } from './chain.ts'
 import { intoto, mustRun, temporaryFolder } from './command.ts'
 
 const folder = temporaryFolder()
@@ -123,6 +123,48 @@ describe('intoto reproduce', () => {
     expect([anybody.code, anybody.err]).toEqual([2, expect.stringContaining('nobody is trusted to name the command')])
     const absent = intoto(['reproduce', '-l', 'none.link'], chain.call)
     expect(absent.code).toBe(2)
+  })
+
+  test('removes and reads nothing outside its copy, whatever a link calls a product or a material', () => {
+    const victim = join(folder, 'victim.txt')
+    writeFileSync(victim, 'mine')
+    const digest = { sha256: 'a'.repeat(64) }
+    const up = `${'../'.repeat(24)}${relative('/', victim)}`
+    const at = copyOf(chain)
+    symlinkSync(folder, join(at.root, 'shared'))
+    const words = ['-c', 'user.name=alice', '-c', 'user.email=alice@registry.example', '-c', 'commit.gpgsign=false']
+    for (const args of [
+      ['add', 'shared'],
+      [...words, 'commit', '-q', '-m', 'shared'],
+    ])
+      expect(spawnSync('git', args, { cwd: at.root }).status).toBe(0)
+    const forged = (sides: object): string => {
+      const payload = { _type: 'link', name: 'build', command: [], materials: {}, products: {}, byproducts: {}, environment: {}, ...sides }
+      writeFileSync(join(at.root, 'forged.link'), JSON.stringify({ signed: payload, signatures: [] }))
+      return 'forged.link'
+    }
+    const names = [
+      `dist/${up}`,
+      up,
+      `x/../${up}`,
+      victim,
+      'shared/victim.txt',
+      '..',
+      '.',
+      'dist/..',
+      `file:${victim}`,
+      'C:\\victim',
+      '..\\victim',
+    ]
+    for (const side of ['products', 'materials']) {
+      for (const name of side === 'products' ? names : names.slice(0, 3)) {
+        const { code, err } = intoto(['reproduce', '-l', forged({ [side]: { [name]: digest } }), '--', 'node', '-e', '0'], at.call)
+        expect([side, name, code, err]).toEqual([side, name, 2, expect.stringMatching(/^E_CONFIG .*leads out of the clean copy$/m)])
+      }
+    }
+    const own = intoto(['reproduce', '-l', forged({}), '-p', relative(at.root, victim), '--', 'node', '-e', '0'], at.call)
+    expect([own.code, own.err]).toEqual([2, expect.stringMatching(/^E_CONFIG .*the path .* leads out of the clean copy$/m)])
+    expect(readFileSync(victim, 'utf8')).toBe('mine')
   })
 })
 

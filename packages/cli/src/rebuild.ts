@@ -5,7 +5,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { constants, cpSync, existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, delimiter, dirname, join } from 'node:path'
+import { basename, delimiter, dirname, isAbsolute, join, resolve, sep, win32 } from 'node:path'
 import { createLink, InTotoError, type JsonObject, type JsonValue, type Link } from 'intoto'
 import { gitState, recordArtifacts, withoutSecrets } from 'intoto/node'
 import { escape, type Terminal } from './terminal.ts'
@@ -31,7 +31,8 @@ export interface Rebuilt {
 
 /**
  * Carries out the step of a link again.
- * @throws InTotoError E_CONFIG: no git repository, no command, or one that can't be started; E_NOT_RECORDED: it failed; those of recording
+ * @throws InTotoError E_CONFIG: no git repository, no command, or one that can't be started, a name that leads out of the copy; E_NOT_RECORDED: it
+ * failed; those of recording
  */
 export async function rebuild(first: Link, o: RebuildOptions): Promise<Rebuilt> {
   const command = o.command ?? first.command
@@ -51,7 +52,7 @@ export async function rebuild(first: Link, o: RebuildOptions): Promise<Rebuilt> 
   git(['clone', '--quiet', '--no-checkout', '--', top, copy])
   git(['-C', copy, 'checkout', '--quiet', '--detach', commit])
   const root = join(copy, prefix)
-  if (!existsSync(root))
+  if (!existsSync(root) || realpathSync(root) !== root)
     throw new InTotoError({ code: 'E_CONFIG', message: `commit ${commit.slice(0, 12)} has no folder ${prefix}`, fix: 'commit it first' })
   const places = [...new Set([root, copy])]
   if (o.prepare === undefined) for (const at of places) copyModules(join(top, at.slice(copy.length)), at)
@@ -60,9 +61,11 @@ export async function rebuild(first: Link, o: RebuildOptions): Promise<Rebuilt> 
     PATH: [...places.map((at) => join(at, 'node_modules/.bin')), process.env['PATH']].join(delimiter),
   })
   if (o.prepare !== undefined) await carryOut(o.prepare, { cwd: root, env })
-  for (const name of Object.keys(first.products))
-    if (!Object.hasOwn(first.materials, name) && isBelow(name)) rmSync(join(root, name), { force: true })
-  const materials = await recordArtifacts(Object.keys(first.materials), { base: root, exclude: () => false, warn: () => {} })
+  const names = { product: Object.keys(first.products), material: Object.keys(first.materials) }
+  for (const kind of ['product', 'material'] as const) for (const name of names[kind]) refuseOutside(name, { kind, root, copy })
+  for (const path of o.products ?? []) refuseOutside(path.replaceAll(sep, '/'), { kind: '-p', root, copy })
+  for (const name of names.product) if (!Object.hasOwn(first.materials, name)) rmSync(join(root, name), { force: true })
+  const materials = await recordArtifacts(names.material, { base: root, exclude: () => false, warn: () => {} })
   await carryOut(command, { cwd: root, env })
   const products = await recordArtifacts(o.products ?? rootsOf(first), { base: root, warn: () => {} })
   const byproducts: JsonObject = Object.create(null) as { [name: string]: JsonValue }
@@ -112,8 +115,36 @@ function copyModules(from: string, to: string): void {
     cpSync(modules, join(to, 'node_modules'), { recursive: true, verbatimSymlinks: true, mode: constants.COPYFILE_FICLONE })
 }
 
-function isBelow(name: string): boolean {
-  return !name.startsWith('../') && !name.startsWith('/') && !name.includes(':')
+/**
+ * A link is anybody's file, and what it calls a product is removed: every name must lead to something below the copy, whatever symbolic links the
+ * repository holds. Products lie below the package root; materials may lie beside it, as the plugin names them in a workspace.
+ * @throws InTotoError E_CONFIG
+ */
+function refuseOutside(name: string, o: { kind: 'product' | 'material' | '-p'; root: string; copy: string }): void {
+  const plain = name.replace(/^(?:file|dir):/, '')
+  const below = o.kind === 'product' ? plain : plain.replace(/^(?:\.\.\/)+/, '')
+  const isRelative = !isAbsolute(plain) && !win32.isAbsolute(plain) && !/^[a-z]:/i.test(plain)
+  const path = resolve(o.root, plain)
+  const folder = o.kind === 'product' ? o.root : o.copy
+  const leadsBelow = path.startsWith(folder + sep) || (o.kind === '-p' && path === folder)
+  const isPlain = isRelative && !/(?:^|\/)\.\.(?:\/|$)|\\/.test(below)
+  if (isPlain && leadsBelow && (path === o.copy || `${realParent(path)}${sep}`.startsWith(o.copy + sep))) return
+  const fix = ['do not trust this link', 'ask whoever signed it where its names come from']
+  throw new InTotoError({
+    code: 'E_CONFIG',
+    message: `reproduce: the ${o.kind === '-p' ? 'path' : o.kind} ${escape(JSON.stringify(name))} leads out of the clean copy`,
+    fix: o.kind === '-p' ? 'name files and folders of the repository' : fix,
+  })
+}
+
+/** Where the folder of a path really lies; of what is not there, the nearest folder that is. */
+function realParent(path: string): string {
+  const parent = dirname(path)
+  try {
+    return realpathSync(parent)
+  } catch {
+    return parent === path ? path : realParent(parent)
+  }
 }
 
 /** The folders that the products lie in, and those products that lie in none. */
