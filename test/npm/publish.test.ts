@@ -283,6 +283,41 @@ describe('a registry', () => {
     ])
   })
 
+  it('is asked for a version first and for a tag only by words that are none, as installers do', async () => {
+    const registry = await ready
+    const two = tgz([{ name: 'package/package.json', content: '{"name":"a","version":"2.0.0"}' }])
+    const dist = (name: string, bytes: Uint8Array): object => ({ tarball: registry + name, integrity: sri(bytes) })
+    const packument = {
+      'dist-tags': {
+        latest: '1.0.0',
+        '2.0.0': '1.0.0',
+        '3.0.0': '1.0.0',
+        'v3.0.0': '1.0.0',
+        '1.x': '1.0.0',
+        '*': '1.0.0',
+        next: '__proto__',
+      },
+      versions: {
+        '1.0.0': { name: 'a', version: '1.0.0', dist: dist('a.tgz', tarball) },
+        '2.0.0': { name: 'a', version: '2.0.0', dist: dist('two.tgz', two) },
+        '4.0.0': { name: 'a', version: '4.0.0', dist: dist('a.tgz', tarball) },
+      },
+    }
+    answers.set('/a', JSON.stringify(packument)).set('/a.tgz', Buffer.from(tarball)).set('/two.tgz', Buffer.from(two))
+    const ask = (version: string) => fetchPublished({ registry, name: 'a', version })
+    expect(await ask('2.0.0')).toMatchObject({ version: '2.0.0', tarball: new Uint8Array(two) })
+    for (const none of ['3.0.0', 'v3.0.0', '1.x', '*', 'next', 'toString']) await problemOf(() => ask(none), 'E_IO')
+    expect(compareServed(await readTarball(tarball), await ask('4.0.0')).map(({ message }) => message)).toEqual([
+      'a@4.0.0: the registry serves another package under this name and version',
+      expect.stringContaining('another "version"'),
+    ])
+    answers.set('/b', JSON.stringify(packument))
+    const other = await fetchPublished({ registry, name: 'b', version: '1.0.0' })
+    expect(compareServed(await readTarball(tarball), other).map(({ message }) => message)).toEqual([
+      'b@1.0.0: the registry serves another package under this name and version',
+    ])
+  })
+
   it('is not believed: wrong digests, other answers, absent versions', async () => {
     const registry = await ready
     const ask = (version = '1.0.0') => fetchPublished({ registry, name: 'a', version })

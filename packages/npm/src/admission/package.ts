@@ -15,7 +15,7 @@ import {
   type Report,
   type VerifyOptions,
 } from 'intoto'
-import { checkPackage, compareServed, fetchPublished, packedManifest, type Published, type RegistryAccess } from '../publish/index.ts'
+import { checkPackage, compareServed, fetchPublished, type RegistryAccess } from '../publish/index.ts'
 import { readTarball, tarballArtifacts, type Tarball } from '../tarball.ts'
 import type { Subject } from '../store/index.ts'
 import { isUnpack, unpackInMemory } from '../unpacking.ts'
@@ -53,46 +53,26 @@ export async function judgePackage(reference: PackageReference, o: PackageTrust)
     ...(unpacks ? { inspect: unpackInMemory({ name: file, sha256, read: async () => tarballArtifacts(tarball) }) } : {}),
   })
   const problems = [
-    ...identityProblems(reference, served, tarball),
     ...compareServed(tarball, served),
+    ...integrityProblems(reference, tarball),
     ...chainProblems(o.layout.payload, report, tarball),
   ]
   const ok = report.ok && problems.every(({ severity }) => severity === 'warning')
   return { ...report, ok, problems: [...report.problems, ...problems] }
 }
 
-/** A registry that answers with another package, version or tarball than it was asked for gets no yes for it. */
-function identityProblems({ text, packageName, version, integrity }: PackageReference, served: Published, tarball: Tarball): Problem[] {
-  const { name: packed, version: number } = packedManifest(tarball)
-  const problems: Problem[] = []
-  if (served.version !== version || packed !== packageName || number !== version) {
-    const message = `${text}: the registry serves another package under this name and version`
-    problems.push(
-      problem({
-        code: 'E_PRODUCT',
-        message,
-        actual: { label: 'package.json', text: `${String(packed)}@${String(number)}` },
-        fix: 'do not install it; tell the registry',
-      }),
-    )
-  }
-  if (integrity !== undefined && integrity !== tarball.integrity) {
-    const message = `${text}: the registry serves another tarball than the one that is asked for`
-    const [expected, actual] = [
-      { label: 'asked for', text: integrity },
-      { label: 'registry', text: tarball.integrity },
-    ]
-    problems.push(
-      problem({
-        code: 'E_PRODUCT',
-        message,
-        expected,
-        actual,
-        fix: 'find out which of them is meant: the lockfile and the registry disagree',
-      }),
-    )
-  }
-  return problems
+/** A registry that answers with another tarball than the caller knows gets no yes for it. */
+function integrityProblems({ text, integrity }: PackageReference, tarball: Tarball): Problem[] {
+  if (integrity === undefined || integrity === tarball.integrity) return []
+  return [
+    problem({
+      code: 'E_PRODUCT',
+      message: `${text}: the registry serves another tarball than the one that is asked for`,
+      expected: { label: 'asked for', text: integrity },
+      actual: { label: 'registry', text: tarball.integrity },
+      fix: 'find out which of them is meant: the lockfile and the registry disagree',
+    }),
+  ]
 }
 
 /** What rules can't say of a tarball; only of a chain that holds so far. */

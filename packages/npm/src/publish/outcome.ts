@@ -18,10 +18,10 @@ export function checkPackage(tarball: Tarball, chain: readonly Link[]): Problem[
   return checkCompleteness(tarball, chain, (bytes) => createHash('sha256').update(bytes).digest('hex'))
 }
 
-/** Where what is served differs from the tarball that was meant: its bytes, its digest, and what installers are told. */
+/** Where what is served differs from the tarball that was meant: whose it is, its bytes, its digest, and what installers are told. */
 export function compareServed(tarball: Tarball, served: Published): Problem[] {
   const what = printable(`${served.name}@${served.version}`)
-  const problems: Problem[] = []
+  const problems = identityProblems(tarball, served)
   const bytes = served.tarball
   if (served.integrity !== tarball.integrity || !sameBytes(bytes, tarball)) {
     problems.push(
@@ -51,6 +51,20 @@ export function compareServed(tarball: Tarball, served: Published): Problem[] {
     )
   }
   return problems
+}
+
+/** A registry that answers with another package or version than it was asked for gets no yes for it. */
+function identityProblems(tarball: Tarball, served: Published): Problem[] {
+  const { name, version } = packedManifest(tarball)
+  if (name === served.name && version === served.version) return []
+  return [
+    problem({
+      code: 'E_PRODUCT',
+      message: `${printable(`${served.name}@${served.version}`)}: the registry serves another package under this name and version`,
+      actual: { label: 'package.json', text: printable(`${String(name)}@${String(version)}`) },
+      fix: 'do not install it; tell the registry',
+    }),
+  ]
 }
 
 function sameBytes(bytes: Uint8Array, tarball: Tarball): boolean {

@@ -57,10 +57,9 @@ async function fetchOnce(o: RegistryQuery): Promise<Published> {
   const base = o.registry.endsWith('/') ? o.registry : `${o.registry}/`
   const address = new URL(o.name.replace('/', '%2f'), base)
   const packument = parse(await download(address, o, limits.packument), what)
-  const tags = record(packument['dist-tags'])
-  const version = typeof tags[o.version] === 'string' && Object.hasOwn(tags, o.version) ? (tags[o.version] as string) : o.version
   const versions = record(packument['versions'])
-  if (!Object.hasOwn(versions, version)) throw absent(`the registry has no ${what}`)
+  const version = versionOf(o.version, versions, record(packument['dist-tags']))
+  if (version === undefined) throw absent(`the registry has no ${what}`)
   const manifest = record(versions[version])
   const dist = record(manifest['dist'])
   if (typeof dist['tarball'] !== 'string') throw malformed(what)
@@ -76,6 +75,14 @@ async function fetchOnce(o: RegistryQuery): Promise<Published> {
     })
   }
   return { name: o.name, version, manifest, integrity, tarball }
+}
+
+/** As installers choose: what is a version, or a range of them, is never looked up among the tags, where anything may stand. */
+function versionOf(asked: string, versions: Manifest, tags: Manifest): string | undefined {
+  if (Object.hasOwn(versions, asked)) return asked
+  const isTag = !/^[\s<>=~^v]*(?:\d|[x*](?:\.|$)|$)/i.test(asked)
+  const tagged = isTag && Object.hasOwn(tags, asked) ? tags[asked] : undefined
+  return typeof tagged === 'string' && Object.hasOwn(versions, tagged) ? tagged : undefined
 }
 
 /** Each strong digest that the text names must be that of the bytes, and there must be one. */
