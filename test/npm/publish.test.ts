@@ -329,8 +329,17 @@ describe('a registry', () => {
     await problemOf(() => ask('__proto__'), 'E_IO')
     answers.set('/a', packument(registry, { tarball: 'file:///etc/passwd' }))
     await problemOf(ask, 'E_IO')
-    answers.set('/a', '<html>')
-    await problemOf(ask, 'E_FORMAT')
+    for (const answer of [
+      '<html>',
+      packument(registry, { tarball: 'not a url' }),
+      '{"versions":{"1.0.0":{"dist":{"tarball":"//"}}}}',
+      '[1]',
+    ]) {
+      answers.set('/a', answer)
+      await problemOf(ask, answer === '[1]' ? 'E_IO' : 'E_FORMAT')
+    }
+    answers.set('/a', '{"dist-tags":{"latest":"__proto__"},"versions":{"__proto__":{"dist":{"tarball":"x"}}}}')
+    await problemOf(() => ask('latest'), 'E_FORMAT')
     answers.delete('/a')
     await problemOf(ask, 'E_IO')
     await problemOf(() => fetchPublished({ registry: 'http://127.0.0.1:1/', name: 'a', version: '1.0.0' }), 'E_IO')

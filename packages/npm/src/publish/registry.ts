@@ -62,7 +62,7 @@ async function fetchOnce(o: RegistryQuery): Promise<Published> {
   if (version === undefined) throw absent(`the registry has no ${what}`)
   const manifest = record(versions[version])
   const dist = record(manifest['dist'])
-  if (typeof dist['tarball'] !== 'string') throw malformed(what)
+  if (typeof dist['tarball'] !== 'string' || !URL.canParse(dist['tarball'])) throw malformed(what)
   const tarball = await download(new URL(dist['tarball']), o, o.limit ?? limits.tarball)
   const integrity = typeof dist['integrity'] === 'string' ? dist['integrity'] : undefined
   if (integrity !== undefined && !holds(integrity, tarball)) {
