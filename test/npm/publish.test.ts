@@ -318,6 +318,16 @@ describe('a registry', () => {
     ])
   })
 
+  it.each(['v1.0.0', '=1.0.0', '1.0.0+build.5', ' 1.0.0 '])('is asked for "%s" as npm puts it up: 1.0.0', async (version) => {
+    const registry = await ready
+    const bytes = tgz([{ name: 'package/package.json', content: JSON.stringify({ name: 'a', version }) }])
+    answers.set('/a', packument(registry, { integrity: sri(bytes) })).set('/a.tgz', Buffer.from(bytes))
+    const served = await fetchPublished({ registry, name: 'a', version })
+    expect(served.version).toBe('1.0.0')
+    expect(compareServed(await readTarball(bytes), served)).toEqual([])
+    answers.set('/a.tgz', Buffer.from(tarball))
+  })
+
   it('is not believed: wrong digests, other answers, absent versions', async () => {
     const registry = await ready
     const ask = (version = '1.0.0') => fetchPublished({ registry, name: 'a', version })

@@ -131,6 +131,7 @@ function mayBecome(range: string, now: string): boolean {
 
 /** What installers act on, in one spelling: the members that a registry's own manifest must share with the tarball's package.json. */
 function installView(manifest: Manifest): { [name: string]: unknown } {
+  const { version } = manifest
   const scripts = isRecord(manifest['scripts']) ? manifest['scripts'] : {}
   const optional = isRecord(manifest['optionalDependencies']) ? manifest['optionalDependencies'] : {}
   const dependencies = isRecord(manifest['dependencies']) ? manifest['dependencies'] : {}
@@ -138,7 +139,7 @@ function installView(manifest: Manifest): { [name: string]: unknown } {
   const hooks = ['preinstall', 'install', 'postinstall'].map((name) => [name, own(scripts, name)])
   return {
     name: manifest['name'],
-    version: plainVersion(manifest['version']),
+    version: typeof version === 'string' ? plainVersion(version) : version,
     bin: binaries(manifest),
     scripts: Object.fromEntries(hooks),
     // npm's registry client takes out of one list what stands in the other
@@ -192,13 +193,12 @@ function binaries(manifest: Manifest): unknown {
   )
 }
 
-function plainVersion(version: unknown): unknown {
-  return typeof version === 'string'
-    ? version
-        .trim()
-        .replace(/^[=v]+/, '')
-        .replace(/\+.*$/, '')
-    : version
+/** A version as npm puts it up: without `v`, and without what stands behind a plus. */
+export function plainVersion(version: string): string {
+  return version
+    .trim()
+    .replace(/^[=v]+(?=\d)/, '')
+    .replace(/^(\d+\.\d+\.\d+[^+]*)\+.*$/, '$1')
 }
 
 function listed(value: unknown): unknown {

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { problem, type Link, type Problem } from 'intoto'
 import { printable } from 'intoto/node'
 import { checkCompleteness } from './completeness.ts'
-import { confusedMembers, packedManifest } from './manifest.ts'
+import { confusedMembers, packedManifest, plainVersion } from './manifest.ts'
 import type { Published } from './registry.ts'
 import type { Tarball } from '../tarball.ts'
 
@@ -56,7 +56,7 @@ export function compareServed(tarball: Tarball, served: Published): Problem[] {
 /** A registry that answers with another package or version than it was asked for gets no yes for it. */
 function identityProblems(tarball: Tarball, served: Published): Problem[] {
   const { name, version } = packedManifest(tarball)
-  if (name === served.name && version === served.version) return []
+  if (name === served.name && typeof version === 'string' && plainVersion(version) === plainVersion(served.version)) return []
   return [
     problem({
       code: 'E_PRODUCT',

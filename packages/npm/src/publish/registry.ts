@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InTotoError } from 'intoto'
 import { printable } from 'intoto/node'
-import type { Manifest } from './manifest.ts'
+import { plainVersion, type Manifest } from './manifest.ts'
 import type { RegistryAccess } from './access.ts'
 
 /** One version as a registry serves it. */
@@ -77,9 +77,9 @@ async function fetchOnce(o: RegistryQuery): Promise<Published> {
   return { name: o.name, version, manifest, integrity, tarball }
 }
 
-/** As installers choose: what is a version, or a range of them, is never looked up among the tags, where anything may stand. */
+/** As installers choose: a version as npm cleans it before it is put up, without `v` and build; what is a version, or a range of them, is never looked up among the tags, where anything may stand. */
 function versionOf(asked: string, versions: Manifest, tags: Manifest): string | undefined {
-  if (Object.hasOwn(versions, asked)) return asked
+  for (const version of [plainVersion(asked), asked]) if (Object.hasOwn(versions, version)) return version
   const isTag = !/^[\s<>=~^v]*(?:\d|[x*](?:\.|$)|$)/i.test(asked)
   const tagged = isTag && Object.hasOwn(tags, asked) ? tags[asked] : undefined
   return typeof tagged === 'string' && Object.hasOwn(versions, tagged) ? tagged : undefined
