@@ -150,6 +150,23 @@ describe('intoto publish', () => {
     nothingArrived()
   })
 
+  test('nor does it verify when a script changes the build while packing, and changes it back', async () => {
+    const evil = `fs=require('fs');fs.copyFileSync('dist/index.js','../index.js');fs.appendFileSync('dist/index.js','// evil')`
+    const back = `require('fs').copyFileSync('../index.js','dist/index.js')`
+    const chain = project({ prepack: `node -e "${evil}"`, postpack: `node -e "${back}"` })
+    const recorded = ['-m', 'package.json', 'dist', '-p', 'lib-1.0.0.tgz', '--signing-key', '../keys/ci']
+    const ran = await intoto(chain, 'run', '-n', 'package', ...recorded, '--', 'npm', 'pack')
+    expect(ran.code, ran.err).toBe(0)
+    const verified = await intoto(chain, 'verify', 'lib-1.0.0.tgz', '-k', 'in-toto/owner.pub')
+    expect([verified.code, verified.out]).toEqual([
+      1,
+      expect.stringMatching(/^E_PRODUCT package\/dist\/index\.js .*other bytes than "package" read/m),
+    ])
+    const given = await intoto(chain, 'publish', 'lib-1.0.0.tgz', '-k', 'in-toto/owner.pub')
+    expect([given.code, given.err]).toEqual([1, expect.stringContaining('nothing was uploaded')])
+    nothingArrived()
+  })
+
   test('takes a tarball that was packed before, and no other', async () => {
     const chain = project()
     const packed = await intoto(chain, 'pack', '--signing-key', '../keys/ci', '--pack-destination', '.release')

@@ -202,7 +202,8 @@ describe('a tarball', () => {
     const step = (name: string, materials: object, made: object): Link =>
       createLink({ name, materials: artifacts(materials as never), products: artifacts(made as never), command: [] })
     const build = step('build', { 'package.json': manifest }, Object.fromEntries(products.map((name) => [name, name])))
-    const pack = step('package', { 'package.json': manifest }, { 'a.tgz': bytes })
+    const read = { 'package.json': manifest, ...Object.fromEntries(packed.map((name) => [name, name])) }
+    const pack = step('package', read, { 'a.tgz': bytes })
     const source = step('source', {}, { 'package.json': manifest, 'dist/from-source.js': 'x' })
     return checkPackage(await readTarball(bytes), [source, build, pack]).map(
       ({ file, message }) => `${file}${/ \(and \d+ more\)/.exec(message)?.[0] ?? ''}`,
@@ -237,6 +238,85 @@ describe('a tarball', () => {
       expect(await check(['dist', `!${many}`], built, [])).toEqual(['package/dist/a.js (and 1 more)'])
       expect(await check([many, '!dist'], built, [])).toEqual([])
     }
+  })
+
+  describe('holds the bytes that the links tell of', () => {
+    const manifest = JSON.stringify({ name: 'a' })
+    type Side = { [name: string]: string }
+    const files: Side = { 'package.json': manifest, 'dist/a.js': 'built', 'README.md': 'read me' }
+    const bytesOf = (of: Side): Uint8Array => tgz(Object.entries(of).map(([name, content]) => ({ name: `package/${name}`, content })))
+    const step = (name: string, materials: Side, products: Side, command = ['npm', 'pack']): Link =>
+      createLink({ name, materials: artifacts(materials), products: artifacts(products), command })
+    const check = async (
+      packed: Side,
+      o: { read?: Side; made?: Side; command?: string[]; before?: Link[]; after?: Link[] },
+    ): Promise<string[]> => {
+      const tarball = await readTarball(bytesOf(packed))
+      const pack = step('package', o.read ?? files, o.made ?? {}, o.command)
+      const product = Object.assign(Object.create(null) as DigestMap, { sha256: tarball.sha256 })
+      const link: Link = { ...pack, products: Object.assign(Object.create(null) as Artifacts, pack.products, { 'a.tgz': product }) }
+      const after = (o.after ?? []).map((each) => ({ ...each, materials: link.products, products: link.products }))
+      return checkPackage(tarball, [...(o.before ?? []), link, ...after]).map(({ message }) => message)
+    }
+    const source = step('source', {}, { 'package.json': manifest, 'README.md': 'read me', 'src/a.ts': 'x' }, [])
+    const build = step('build', { 'src/a.ts': 'x' }, { 'dist/a.js': 'built' }, ['tsc'])
+    const evil = { ...files, 'dist/a.js': 'built, and evil' }
+    const { 'README.md': _readme, ...withoutReadme } = files
+
+    it('as the package step read them, or as a step before has left them', async () => {
+      expect(await check(files, {})).toEqual([])
+      expect(await check(files, { before: [source, build] })).toEqual([])
+      expect(await check(files, { before: [source, build], read: {} })).toEqual([])
+      expect(await check(files, { before: [source, build], after: [step('publish', {}, {}, ['npm', 'publish'])] })).toEqual([])
+      const link = { 'dist/build.0badc0de.link': '{}' }
+      expect(await check({ ...files, ...link }, { before: [source, build] })).toEqual([])
+      expect(await check(evil, { before: [source, build], made: { 'dist/a.js': evil['dist/a.js'] } })).toEqual([])
+    })
+
+    it('and no others: a script around packing that changes them, and changes them back, is found', async () => {
+      const message = 'package/dist/a.js: the tarball holds other bytes than "package" read'
+      expect(await check(evil, { before: [source, build] })).toEqual([message])
+      expect(await check({ ...evil, 'README.md': 'evil' }, {})).toEqual([`${message} (and 1 more)`])
+      expect(await check(evil, { command: ['bun', 'pm', 'pack'] })).toEqual([message])
+      expect(await check(evil, { after: [step('publish', {}, {}, ['npm', 'publish'])] })).toEqual([message])
+      const left = 'package/dist/a.js: the tarball holds other bytes than "build" left'
+      expect(await check(evil, { before: [source, build], read: evil })).toEqual([left])
+      expect(await check(evil, { before: [source, build], read: {} })).toEqual([left])
+    })
+
+    it('and nothing that no link tells of', async () => {
+      const message = 'package/README.md: it is in the tarball, and no link tells of it'
+      expect(await check(files, { read: withoutReadme })).toEqual([message])
+      expect(await check({ ...files, 'x.0badc0de.link': '' }, { before: [source, build] })).toEqual([
+        'package/x.0badc0de.link: it is in the tarball, and no link tells of it',
+      ])
+      const { 'package.json': _manifest, ...withoutManifest } = files
+      expect(await check(files, { read: withoutManifest })).toEqual([message.replace('README.md', 'package.json')])
+      expect(await check({ ...files, 'package.json': '{"name":"evil"}' }, { before: [source, build], read: withoutManifest })).toEqual([
+        expect.stringContaining("package/package.json: is not the project's"),
+      ])
+    })
+
+    it('in a workspace too, where names start at its root, and where they start at another folder', async () => {
+      const below = (of: Side): Side => Object.fromEntries(Object.entries(of).map(([name, text]) => [`packages/a/${name}`, text]))
+      const root = { 'package.json': '{"workspaces":["packages/*"]}', 'README.md': 'of all' }
+      expect(await check(files, { read: { ...root, ...below(files) } })).toEqual([])
+      expect(await check(evil, { read: { ...root, ...below(files) } })).toHaveLength(1)
+      const all = step('source', {}, { ...root, ...below(withoutReadme) }, [])
+      expect(await check(files, { before: [all], read: files })).toEqual([])
+      const copies = Object.fromEntries(Object.entries(files).map(([name, text]) => [`out/${name}`, text]))
+      expect(await check(files, { read: { 'package.json': manifest, ...copies } })).toEqual([])
+      const other = Object.fromEntries(Object.entries(evil).map(([name, text]) => [`another/${name}`, text]))
+      expect(await check(evil, { read: { ...files, ...other } })).toHaveLength(1)
+    })
+
+    it('unless no link names a file', async () => {
+      expect(await check(evil, { read: {} })).toEqual([])
+    })
+
+    it('unless a program of one’s own made the package: rules are all that can be asked of it', async () => {
+      expect(await check(evil, { command: ['sh', 'release.sh'], read: { 'src/a.ts': 'x' } })).toEqual([])
+    })
   })
 
   it('is no longer the one that was verified when a byte of it changed', async () => {

@@ -11,6 +11,8 @@ import {
   compareServed,
   fetchPublished,
   findRegistry,
+  isPacking,
+  makingOf,
   privateFolder,
   type Published,
   type RegistryAccess,
@@ -97,8 +99,8 @@ export async function withTarball(report: Report, o: TarballCheck): Promise<Repo
 
 async function problemsOf({ product, artifacts }: TarballCheck, chain: readonly Link[]): Promise<Problem[]> {
   const [judged = {}] = Object.values(artifacts)
-  const maker = chain.findLast(({ products }) => Object.values(products).some(({ sha256 }) => sha256 === judged['sha256']))
-  if (product.served === undefined && maker?.command[1] !== 'pack') return []
+  const making = makingOf(chain, judged['sha256'] ?? '')
+  if (product.served === undefined && (making === undefined || !isPacking(making.link))) return []
   try {
     const tarball = await readTarball(product.path, { what: basename(product.path) })
     if (tarball.sha256 !== judged['sha256']) throw misuse(`${basename(product.path)} changed while it was verified`, 'verify it again')

@@ -7,6 +7,7 @@ import { type Archive, gigabyte, gzipHeader, readArchive, refused, type TarballO
 import type { Sha256 } from './publish/completeness.ts'
 
 export type { Archive, PackedFile, TarballOptions } from './archive.ts'
+export { isPacking, makingOf } from './publish/content.ts'
 export { checkCompleteness, type Sha256 } from './publish/completeness.ts'
 export { isUnpack, unpackInMemory, type UnpackedFile } from './unpacking.ts'
 

@@ -24,6 +24,8 @@ import {
 } from 'intoto'
 import {
   checkCompleteness,
+  isPacking,
+  makingOf,
   isUnpack,
   readTarball,
   tarballArtifacts,
@@ -156,8 +158,8 @@ async function withTarball(report: Report, layout: Layout, tarball: Unpacking): 
 }
 
 async function problemsOf(tarball: Unpacking, chain: readonly Link[]): Promise<Report['problems']> {
-  const maker = chain.findLast(({ products }) => Object.values(products).some((digests) => digests['sha256'] === tarball.sha256))
-  if (maker?.command[1] !== 'pack') return []
+  const making = makingOf(chain, tarball.sha256)
+  if (making === undefined || !isPacking(making.link)) return []
   try {
     return checkCompleteness(await tarball.archive(), chain, sha256)
   } catch (error) {

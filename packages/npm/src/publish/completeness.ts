@@ -1,10 +1,11 @@
 /**
- * What artifact rules can't say of a tarball: that nothing of the build was dropped, that its package.json is the project's but for what the client
- * documents, and that its link was proven. Verification of a tarball calls it with the chain that the layout has accepted; every finding is ours.
+ * What artifact rules can't say of a tarball: that its files are those that the links tell of, that nothing of the build was dropped, that its
+ * package.json is the project's but for what the client documents, and that its link was proven. Verification of a tarball calls it with the chain that the layout has accepted; every finding is ours.
  * Portable: the hash comes in.
  */
 import { problem, utf8, type Link, type Problem } from 'intoto'
 import { printable, type Archive } from '../archive.ts'
+import { baseOf, digestBefore, foreignFiles, hashFiles, makingOf, type Making, type Packed } from './content.ts'
 import { foreignRewrites, packedManifest, parseManifest, type Manifest } from './manifest.ts'
 
 /** What no client packs, whatever `files` says (npm's documentation of `files`). */
@@ -20,25 +21,23 @@ export type Sha256 = (bytes: Uint8Array) => string
  */
 export function checkCompleteness(tarball: Archive, chain: readonly Link[], sha256: Sha256): Problem[] {
   const manifest = packedManifest(tarball)
-  const maker = chain.findLastIndex((link) => Object.keys(link.products).some((name) => link.products[name]?.['sha256'] === tarball.sha256))
-  const link = chain[maker]
-  if (link === undefined) return []
-  const base = baseOf(link, tarball)
+  const making = makingOf(chain, tarball.sha256)
+  if (making === undefined) return []
+  const { link, before } = making
+  const text = link.byproducts['manifest']
+  const original = typeof text === 'string' ? utf8(text) : undefined
+  const packed: Packed = {
+    top: tarball.top,
+    files: hashFiles(tarball, sha256),
+    original: original === undefined ? undefined : sha256(original),
+  }
+  const base = baseOf(making, packed)
   return [
     ...unproven(link),
-    ...rewritten({ tarball, sha256, base }, manifest, link),
-    ...dropped(tarball, manifest, chain.slice(0, maker), base),
+    ...foreignFiles(packed, making, base),
+    ...rewritten({ packed, base, original }, manifest, making),
+    ...dropped(tarball, manifest, before, base),
   ]
-}
-
-/** The folder that the materials of the package step are named below: `packages/app/` in a workspace whose root is the base. */
-function baseOf(link: Link, tarball: Archive): string {
-  const names = Object.keys(link.materials)
-  const found = names
-    .filter((name) => name === 'package.json' || name.endsWith('/package.json'))
-    .map((name) => name.slice(0, -'package.json'.length))
-  const packed = tarball.files.map(({ name }) => name.slice(tarball.top.length + 1))
-  return found.find((base) => packed.every((name) => names.includes(base + name))) ?? ''
 }
 
 function unproven(link: Link): Problem[] {
@@ -55,34 +54,34 @@ function unproven(link: Link): Problem[] {
   ]
 }
 
-interface Hashed {
-  readonly tarball: Archive
-  readonly sha256: Sha256
+interface Rewriting {
+  readonly packed: Packed
   /** The folder of the package, as its materials are named. */
   readonly base: string
+  /** Text of package.json before, as the link tells it. */
+  readonly original: Uint8Array | undefined
 }
 
 /** package.json is a material as it lay in the project; where the client rewrote it, its text is in the byproducts, bound by that digest. */
-function rewritten({ tarball, sha256, base }: Hashed, packed: Manifest, link: Link): Problem[] {
-  const material = link.materials[`${base}package.json`]?.['sha256']
-  const file = tarball.files.find(({ name }) => name === `${tarball.top}/package.json`)
-  if (material === undefined || file === undefined || sha256(file.bytes) === material) return []
-  const text = link.byproducts['manifest']
-  const original = typeof text === 'string' ? utf8(text) : undefined
-  const source = original !== undefined && sha256(original) === material ? parseManifest(original, 'package.json') : undefined
+function rewritten({ packed, base, original }: Rewriting, manifest: Manifest, making: Making): Problem[] {
+  const { link } = making
+  const material = digestBefore(making, base, 'package.json')
+  const digest = packed.files.get('package.json') ?? ''
+  if (material === undefined || digest === material) return []
+  const source = original !== undefined && packed.original === material ? parseManifest(original, 'package.json') : undefined
   const client = typeof link.byproducts['client'] === 'string' ? link.byproducts['client'] : ''
-  const members = source === undefined ? undefined : foreignRewrites(source, packed, client)
+  const members = source === undefined ? undefined : foreignRewrites(source, manifest, client)
   if (members?.length === 0) return []
   const why =
     members === undefined ? 'and the link does not tell what it was before' : `in ${members.map((name) => JSON.stringify(name)).join(', ')}`
   return [
     problem({
       code: 'E_PRODUCT',
-      file: `${tarball.top}/package.json`,
+      file: `${packed.top}/package.json`,
       step: link.name,
-      message: `${tarball.top}/package.json: is not the project's, ${printable(why)}`,
+      message: `${packed.top}/package.json: is not the project's, ${printable(why)}`,
       expected: { text: material, from: 'package.json', label: `${printable(link.name)} read` },
-      actual: { text: sha256(file.bytes), label: 'packed' },
+      actual: { text: digest, label: 'packed' },
       fix: 'pack again with "intoto pack", and let no script change package.json',
     }),
   ]

@@ -2,6 +2,7 @@
 export { findRegistry, uploadEnvironment, type RegistryAccess, type RegistrySearch } from './access.ts'
 export { findClient, isClientName, isPackedByUs, runClient, uploadCommand } from './client.ts'
 export type { Client, ClientName, ClientSearch } from './client.ts'
+export { isPacking, makingOf } from './content.ts'
 export { packedManifest, type Manifest } from './manifest.ts'
 export { checkPackage, compareServed } from './outcome.ts'
 export { packPrivately, privateFolder, refuseSwapped, type PrivateTarball } from './packing.ts'
