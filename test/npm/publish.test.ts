@@ -204,7 +204,7 @@ describe('a tarball', () => {
     const build = step('build', { 'package.json': manifest }, Object.fromEntries(products.map((name) => [name, name])))
     const read = { 'package.json': manifest, ...Object.fromEntries(packed.map((name) => [name, name])) }
     const pack = step('package', read, { 'a.tgz': bytes })
-    const source = step('source', {}, { 'package.json': manifest, 'dist/from-source.js': 'x' })
+    const source = step('source', {}, { 'package.json': manifest, 'dist/cleaned-by-the-build.js': 'x' })
     return checkPackage(await readTarball(bytes), [source, build, pack]).map(
       ({ file, message }) => `${file}${/ \(and \d+ more\)/.exec(message)?.[0] ?? ''}`,
     )
@@ -238,6 +238,38 @@ describe('a tarball', () => {
       expect(await check(['dist', `!${many}`], built, [])).toEqual(['package/dist/a.js (and 1 more)'])
       expect(await check([many, '!dist'], built, [])).toEqual([])
     }
+  })
+
+  it('holds what the source lists and "files" selects, but for folders that a build writes to and what a signed ignore file may hide', async () => {
+    const manifest = JSON.stringify({ name: 'a', files: ['dist', 'lib', 'bin.js', '!lib/*.test.js'] })
+    const own = {
+      'package.json': manifest,
+      'lib/a.js': 'a',
+      'lib/guard.js': 'g',
+      'lib/a.test.js': 't',
+      'dist/.gitkeep': 'k',
+      'src/x.ts': 'x',
+    }
+    const link = (name: string, materials: { [name: string]: string }, products: { [name: string]: string | Uint8Array }): Link =>
+      createLink({
+        name,
+        materials: artifacts(materials),
+        products: artifacts(products),
+        command: name === 'package' ? ['npm', 'pack'] : [],
+      })
+    const lacking = async (files: { [name: string]: string }, source: { [name: string]: string } = own): Promise<string[]> => {
+      const bytes = tgz(Object.entries(files).map(([name, content]) => ({ name: `package/${name}`, content })))
+      const build = link('build', { 'src/x.ts': 'x' }, { 'dist/x.js': 'x' })
+      const chain = [link('source', {}, source), build, link('package', files, { 'a.tgz': bytes })]
+      return checkPackage(await readTarball(bytes), chain).map(({ file = '' }) => file)
+    }
+    const packed = { 'package.json': manifest, 'dist/x.js': 'x', 'lib/a.js': 'a' }
+    expect(await lacking({ ...packed, 'lib/guard.js': 'g' })).toEqual([])
+    expect(await lacking(packed)).toEqual(['package/lib/guard.js'])
+    expect(await lacking(packed, { ...own, 'lib/.npmignore': 'guard.js' })).toEqual([])
+    expect(await lacking(packed, { ...own, 'lib/guard.js': 'a' })).toEqual([])
+    expect(await lacking({ ...packed, 'lib/guard.js': 'g' }, { ...own, 'bin.js': 'b' })).toEqual(['package/bin.js'])
+    expect(await lacking(packed, { ...own, 'package.json': '{"workspaces":[]}' })).toEqual([])
   })
 
   describe('holds the bytes that the links tell of', () => {

@@ -5,7 +5,7 @@
  */
 import { problem, utf8, type Link, type Problem } from 'intoto'
 import { printable, type Archive } from '../archive.ts'
-import { baseOf, digestBefore, foreignFiles, hashFiles, makingOf, type Making, type Packed } from './content.ts'
+import { baseOf, digestBefore, foreignFiles, hashFiles, isSameProject, makingOf, type Making, type Packed } from './content.ts'
 import { foreignRewrites, packedManifest, parseManifest, type Manifest } from './manifest.ts'
 
 /** What no client packs, whatever `files` says (npm's documentation of `files`). */
@@ -23,7 +23,7 @@ export function checkCompleteness(tarball: Archive, chain: readonly Link[], sha2
   const manifest = packedManifest(tarball)
   const making = makingOf(chain, tarball.sha256)
   if (making === undefined) return []
-  const { link, before } = making
+  const { link } = making
   const text = link.byproducts['manifest']
   const original = typeof text === 'string' ? utf8(text) : undefined
   const packed: Packed = {
@@ -36,7 +36,7 @@ export function checkCompleteness(tarball: Archive, chain: readonly Link[], sha2
     ...unproven(link),
     ...foreignFiles(packed, making, base),
     ...rewritten({ packed, base, original }, manifest, making),
-    ...dropped(tarball, manifest, before, base),
+    ...dropped({ packed, manifest, base }, making),
   ]
 }
 
@@ -87,21 +87,26 @@ function rewritten({ packed, base, original }: Rewriting, manifest: Manifest, ma
   ]
 }
 
+interface Selected {
+  readonly packed: Packed
+  readonly manifest: Manifest
+  readonly base: string
+}
+
 /** Products of earlier steps that `files` selects and that the tarball lacks. */
-function dropped(tarball: Archive, manifest: Manifest, chain: readonly Link[], base: string): Problem[] {
-  const packed = new Set(tarball.files.map(({ name }) => name.slice(tarball.top.length + 1)))
+function dropped({ packed: { top, files: packed }, manifest, base }: Selected, making: Making): Problem[] {
   const made = new Map<string, string>()
-  for (const link of chain) {
+  for (const link of making.before) {
     for (const name of Object.keys(link.materials))
       if (!Object.hasOwn(link.products, name) && made.has(name) && deletes(link, name)) made.delete(name)
-    if (Object.keys(link.materials).length === 0) continue // the source: what nobody made is not dropped
-    for (const name of Object.keys(link.products))
+    for (const name of isSource(link) ? sourcesOf(link, making, { packed, base }) : Object.keys(link.products))
       if (name.startsWith(base) && !Object.hasOwn(link.materials, name)) made.set(name, link.name)
   }
   const below = [...made].map(([name, step]) => ({ name: name.slice(base.length), step }))
+  const hidden = hiding(making.before, base)
   const selects = selection(manifest['files'])
   const missing = below.filter(
-    ({ name }) => !packed.has(name) && !neverPacked.test(name) && !isLinkName(name) && selects?.(name) === true && !isHidden(name, below),
+    ({ name }) => !packed.has(name) && !neverPacked.test(name) && !isLinkName(name) && selects?.(name) === true && !hidden(name),
   )
   const [first] = missing
   if (first === undefined) return []
@@ -109,11 +114,30 @@ function dropped(tarball: Archive, manifest: Manifest, chain: readonly Link[], b
   return [
     problem({
       code: 'E_PRODUCT',
-      file: `${tarball.top}/${first.name}`,
-      message: `${tarball.top}/${printable(first.name)}: "${printable(first.step)}" made it and "files" selects it, but the tarball lacks it${rest}`,
+      file: `${top}/${first.name}`,
+      message: `${top}/${printable(first.name)}: "${printable(first.step)}" made it and "files" selects it, but the tarball lacks it${rest}`,
       fix: 'pack again: nothing that was built may be left out on the way',
     }),
   ]
+}
+
+function isSource({ materials }: Link): boolean {
+  return Object.keys(materials).length === 0
+}
+
+/**
+ * What a source step lists and nobody else may have taken away or moved: a build empties the folders that it writes to, and a symbolic link is listed as
+ * the file that it leads to, while no client packs one.
+ */
+function sourcesOf(link: Link, making: Making, { packed, base }: { packed: ReadonlyMap<string, string>; base: string }): string[] {
+  if (!isSameProject(link, making, base)) return []
+  const digests = new Set(packed.values())
+  const folderOf = (name: string): string => name.slice(0, name.indexOf('/', base.length) + 1)
+  const later = making.before.filter((other) => !isSource(other))
+  const written = new Set(later.flatMap(({ products }) => Object.keys(products).map(folderOf)))
+  return Object.keys(link.products).filter(
+    (name) => (folderOf(name) === '' || !written.has(folderOf(name))) && !digests.has(link.products[name]?.['sha256'] ?? ''),
+  )
 }
 
 /** A later step that read a file and shows no trace of it may have deleted it only if it wrote below the same folder. */
@@ -126,12 +150,12 @@ function isLinkName(name: string): boolean {
   return /\.[0-9a-f]{8}\.link$/.test(name)
 }
 
-/** Below an ignore file that the build wrote: what that says is not known here. */
-function isHidden(name: string, made: readonly { name: string }[]): boolean {
-  return made.some(
-    ({ name: other }) =>
-      /\.(?:npm|git)ignore$/.test(other) && name.startsWith(other.slice(0, other.lastIndexOf('/') + 1)) && other.includes('/'),
-  )
+/** Beside or below an ignore file that a step lists, the root's apart, which `files` overrules: what that says is not known here. */
+function hiding(before: readonly Link[], base: string): (name: string) => boolean {
+  const names = before.flatMap(({ products }) => Object.keys(products)).filter((name) => name.startsWith(base))
+  const ignoring = names.map((name) => name.slice(base.length)).filter((name) => /\/\.(?:npm|git)ignore$/.test(name))
+  const folders = ignoring.map((name) => name.slice(0, name.lastIndexOf('/') + 1))
+  return (name) => folders.some((folder) => name.startsWith(folder))
 }
 
 /** `files` as a predicate; undefined without one, since ignore files then decide, which the tarball does not hold. */
