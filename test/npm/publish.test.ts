@@ -130,6 +130,40 @@ describe('package.json', () => {
     }
   })
 
+  it('has one version where a workspace protocol stood, and no other package', () => {
+    const becomes = (range: string, now: string): boolean =>
+      foreignRewrites({ dependencies: { b: range } }, { dependencies: { b: now } }, 'pnpm/10.0.0').length === 0
+    const good = [
+      ['workspace:*', '1.2.3', '1.2.3-rc.1+b'],
+      ['workspace:', '1.2.3'],
+      ['workspace:^', '^1.2.3'],
+      ['workspace:~', '~1.2.3'],
+      ['workspace:>=', '>=1.2.3'],
+      ['workspace:^1.0.0', '^1.0.0'],
+      ['workspace:1 || 2', '1 || 2'],
+      ['workspace:^ || ^0.9.0', '^1.2.3 || ^0.9.0'],
+      ['workspace:../b', '1.2.3'],
+      ['workspace:packages/b', '1.2.3'],
+      ['workspace:c@*', 'npm:c@1.2.3'],
+      ['workspace:@s/c@^', 'npm:@s/c@^1.2.3'],
+      ['workspace:c@^1.0.0', 'npm:c@^1.0.0'],
+      ['catalog:', '^1.2.3', '>=1 <3', '*', '1.x'],
+      ['catalog:old', '1.2.3'],
+    ]
+    for (const [range = '', ...all] of good) for (const now of all) expect([range, now, becomes(range, now)]).toEqual([range, now, true])
+    const bad = [
+      ['workspace:*', '1.0.0 || 99.0.0', '^1.0.0', '*', 'npm:evil@1.0.0', 'npm:b@1.0.0', '1', 'evil', '1.0.0 '],
+      ['workspace:', '>=1.0.0'],
+      ['workspace:^', '^1.0.0 || 99.0.0', '^^1.0.0', '1.0.0', '~1.0.0', '^'],
+      ['workspace:^1.0.0', '^1.0.1', '1.0.0'],
+      ['workspace:^ || ^0.9.0', '^1.2.3', '^1.2.3 || 9.0.0 || ^0.9.0'],
+      ['workspace:../b', 'npm:evil@1.0.0', '1.0.0 || 2.0.0'],
+      ['workspace:c@*', '1.2.3', 'npm:evil@1.2.3', 'npm:c@1.0.0 || 2.0.0'],
+      ['catalog:', 'npm:evil@6.6.6', 'https://registry.example/evil.tgz', 'github:evil/b', 'file:../evil', 'latest'],
+    ]
+    for (const [range = '', ...all] of bad) for (const now of all) expect([range, now, becomes(range, now)]).toEqual([range, now, false])
+  })
+
   it('and what a registry tells installers are compared in one spelling', () => {
     const ours = {
       name: '@s/a',

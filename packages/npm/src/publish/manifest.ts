@@ -115,18 +115,25 @@ function resolvedVersions(source: unknown, packed: unknown): unknown {
   return Object.fromEntries(entries)
 }
 
+const oneVersion = /^\d+\.\d+\.\d+(?:-[\w.-]+)?(?:\+[\w.-]+)?$/
+
+/**
+ * `workspace:` becomes the one version that lies there, with the sign that was asked for; an alias stays one, of the same package. What a catalog holds is
+ * not known here: it may give any range, but of no other package.
+ */
 function mayBecome(range: string, now: string): boolean {
-  const plain = /^(?:npm:(?:@[\w.-]+\/)?[\w.-]+@)?[\^~<>=v]*\d[\w.+\-| <>=^~*]*$/.test(now)
-  if (range.startsWith('catalog:')) return plain || now === '*'
+  if (range.startsWith('catalog:')) return now === '*' || /^[\^~<>=v]*\d[\w.+\-| <>=^~*]*$/.test(now)
   if (!range.startsWith('workspace:')) return false
   const wanted = range.slice('workspace:'.length)
   const at = wanted.lastIndexOf('@')
-  const [alias, rest] = at > 0 ? [wanted.slice(0, at), wanted.slice(at + 1)] : [undefined, wanted]
-  const bare = alias === undefined ? now : now.startsWith(`npm:${alias}@`) ? now.slice(alias.length + 5) : undefined
-  if (bare === undefined || !plain) return false
-  if (rest === '*' || rest === '') return /^\d/.test(bare)
-  if (rest === '^' || rest === '~') return bare.startsWith(rest)
-  return /^\.{0,2}\//.test(rest) || bare === rest
+  const [alias, rest] = at > 0 ? [`npm:${wanted.slice(0, at)}@`, wanted.slice(at + 1)] : ['', wanted]
+  if (!now.startsWith(alias)) return false
+  const bare = now.slice(alias.length)
+  if (rest.includes('/') || rest === '.') return oneVersion.test(bare) // the path of a folder
+  const [, sign, more = ''] = /^(\*|\^|~|[<>]=?|)(\s.*)?$/.exec(rest) ?? []
+  if (sign === undefined) return bare === rest
+  const before = sign === '*' ? '' : sign
+  return bare.startsWith(before) && bare.endsWith(more) && oneVersion.test(bare.slice(before.length, bare.length - more.length))
 }
 
 /** What installers act on, in one spelling: the members that a registry's own manifest must share with the tarball's package.json. */
