@@ -85,8 +85,9 @@ function nothingArrived(): void {
 describe('intoto publish', () => {
   test('uploads the very file that was verified, and asks what the registry serves', async () => {
     const chain = project()
-    const dry = await intoto(chain, ...publish, '--dry-run')
+    const dry = await intoto(chain, ...publish, '--dry-run', '--', '--otp', '654321')
     expect(dry.code, dry.err).toBe(0)
+    expect(dry.out + dry.err).not.toContain('654321')
     expect(dry.out).toMatch(/lib@1\.0\.0 {2}sha512-.*\n.*to http:.*npm publish lib-1\.0\.0\.tgz --ignore-scripts/)
     nothingArrived()
     expect(readdirSync(join(chain.root, 'in-toto')).filter((name) => name.startsWith('package.'))).toEqual([])

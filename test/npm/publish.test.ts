@@ -19,6 +19,7 @@ import {
   recordPack,
   refuseSwapped,
   uploadEnvironment,
+  withoutCredentials,
   type Client,
 } from 'intoto-npm'
 import { confusedMembers, foreignRewrites } from '../../packages/npm/src/publish/manifest.ts'
@@ -519,6 +520,55 @@ describe('a registry', () => {
       registry: 'http://flag.registry.example/',
     })
     await problemOf(() => findRegistry({ ...search, args: ['--registry', 'file:///x'] }), 'E_CONFIG')
+  })
+
+  it('lets in who is named in its address, as npm does, and the address is told without', async () => {
+    const registry = await ready
+    const open = registry.replace('http://', 'http://bob:pa%40ss@')
+    const basic = `Basic ${btoa('bob:pa@ss')}`
+    answers.set('/a', packument(registry, { integrity: sri(tarball) })).set('/a.tgz', Buffer.from(tarball))
+    asked.length = 0
+    await fetchPublished({ registry: open, name: 'a', version: '1.0.0' })
+    expect(asked).toEqual([basic, basic])
+    const at = folder({ '.npmrc': `registry=${open}\n@s:registry = "${open}x/"\n` })
+    const env = { ...process.env, npm_config_userconfig: join(at, 'none'), npm_config_registry: undefined }
+    const search = { folder: at, env, name: 'a' }
+    expect(await findRegistry(search)).toEqual({ registry, authorization: basic })
+    expect(await findRegistry({ ...search, name: '@s/a' })).toEqual({ registry: `${registry}x/`, authorization: basic })
+    expect(await findRegistry({ ...search, args: ['--registry', open] })).toEqual({ registry, authorization: basic })
+    writeFileSync(join(at, '.npmrc'), `registry=${open}\n${registry.slice(5)}:_authToken=t\n`)
+    expect(await findRegistry(search)).toEqual({ registry, authorization: 'Bearer t' })
+  }, 60_000)
+
+  it('is let in by words that no message holds', () => {
+    const words = ['npm', 'publish', 'a.tgz', '--tag', 'next', '--registry', 'https://registry.example/x@1/', '--access=public']
+    expect(withoutCredentials(words)).toEqual(words)
+    for (const secret of [
+      ['--registry', 'http://bob:S3CRET@host/'],
+      ['--registry=http://bob:S3CR@ET@host/x'],
+      ['--registry=http://S3CRET@host'],
+      ['--//host/:_authToken=S3CRET'],
+      ['--//host/:_authToken', 'S3CRET'],
+      ['--//host/x/:_password=S3CRET'],
+      ['--_auth=S3CRET'],
+      ['--_AUTH', 'S3CRET'],
+      ['--otp=S3CRET'],
+      ['--otp', 'S3CRET'],
+      ['-otp', 'S3CRET'],
+      ['--ot=S3CRET'],
+      ['--config.//host/:_authToken=S3CRET'],
+      ['--config.otp=S3CRET'],
+    ])
+      expect([secret, withoutCredentials([...words, ...secret, '--tag']).join(' ')]).toEqual([
+        secret,
+        expect.not.stringMatching(/S3CR|ET@/),
+      ])
+    expect(withoutCredentials(['--otp', '123456', 'x', '--registry=http://a:b@host/'])).toEqual([
+      '--otp',
+      '***',
+      'x',
+      '--registry=http://***@host/',
+    ])
   })
 
   it('is found in a folder of a workspace too, where npm is shy of its configuration', async () => {

@@ -22,6 +22,7 @@ import {
   type Tarball,
   uploadCommand,
   uploadEnvironment,
+  withoutCredentials,
 } from 'intoto-npm'
 import type { Call, CommandFile } from './command.ts'
 import { exitCodes, headline, misuse } from './failure.ts'
@@ -201,7 +202,7 @@ async function planOf(upload: Upload, args: readonly string[]): Promise<Plan> {
 }
 
 function planText(plan: Plan, { tarball, path }: Upload): string {
-  const words = plan.command.map((word) =>
+  const words = withoutCredentials(plan.command).map((word) =>
     word === path ? basename(path) : word === process.execPath ? 'node' : basename(word) === 'npm-cli.js' ? 'npm' : word,
   )
   return `[in-toto] ${escape(`${plan.name}@${plan.version}`)}  ${tarball.integrity}\n[in-toto] to ${escape(plan.registry.registry)} by: ${escape(words.join(' '))}`

@@ -62,6 +62,7 @@ export {
   runClient,
   uploadCommand,
   uploadEnvironment,
+  withoutCredentials,
 } from './publish/index.ts'
 export type {
   Client,

@@ -12,7 +12,7 @@ import { isBerry, yarnSettings, type YarnSettings } from './yarn.ts'
 
 /** A registry and how one is let in. */
 export interface RegistryAccess {
-  /** Its address. */
+  /** Its address; name and password in it are sent as npm does. */
   registry: string
   /** Value of the header, where the configuration has one for this registry. */
   authorization?: string
@@ -43,17 +43,55 @@ export async function findRegistry(o: RegistrySearch): Promise<RegistryAccess> {
   const found =
     (scope === undefined ? undefined : await settingOf(`${scope}:registry`, config, { ...o, yarn })) ??
     (await settingOf('registry', config, { ...o, yarn }))
-  const registry = found === undefined ? undefined : webAddress(found)
-  if (registry === undefined) {
+  const address = found === undefined ? undefined : webAddress(found)
+  if (address === undefined) {
     const message =
-      found === undefined ? `no registry is configured for ${printable(o.name)}` : `"${printable(found)}" is no address of a registry`
+      found === undefined
+        ? `no registry is configured for ${printable(o.name)}`
+        : `"${withoutCredentials([printable(found)]).join()}" is no address of a registry`
     const isGiven = flagOf('--registry', o.args ?? []) !== undefined
     const fix = isGiven ? '--registry https://HOST/' : 'npm config set registry https://HOST/, or name one with --registry'
     throw new InTotoError({ code: 'E_CONFIG', message, fix })
   }
-  const own = yarn.registry !== undefined && webAddress(yarn.registry) === registry ? yarn.authorization : undefined
+  const { registry } = withoutUserinfo({ registry: address })
+  const own = yarn.registry !== undefined && webAddress(yarn.registry) === address ? yarn.authorization : undefined
   const authorization = own ?? (await authorizationFor(registry, o))
-  return authorization === undefined ? { registry } : { registry, authorization }
+  return authorization === undefined ? withoutUserinfo({ registry: address }) : { registry, authorization }
+}
+
+/** The address alone, and what it held of a name and a password as a header, unless there is one already. */
+export function withoutUserinfo<T extends RegistryAccess>(access: T): T {
+  const url = new URL(access.registry)
+  const { username, password } = url
+  if (username === '' && password === '') return access
+  url.username = ''
+  url.password = ''
+  const basic = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64')
+  return { ...access, registry: url.href, authorization: access.authorization ?? `Basic ${basic}` }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** Arguments of a client as people may see them: without what lets in. */
+export function withoutCredentials(words: readonly string[]): string[] {
+  return words.map((word, i) => {
+    const before = words[i - 1]
+    if (before !== undefined && !before.includes('=') && isSecret(before) && !word.startsWith('-')) return '***'
+    const [name = ''] = word.split('=', 1)
+    if (name !== word && isSecret(name)) return `${name}=***`
+    return word.replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^/?#\s]*@/gi, '$1***@')
+  })
+}
+
+/** `--otp`, `--//host/:_authToken` and their like; npm takes shortened names, too. */
+function isSecret(flag: string): boolean {
+  return /^-+(?:config\.)?(?:(?:.*[:.])?_.*|otp?|(?:.*:)?key)$/i.test(flag)
 }
 
 /** What is needed to upload where a client would. */
@@ -91,7 +129,7 @@ async function settingOf(name: string, publishConfig: Manifest, o: RegistrySearc
   const given = flagOf(`--${name}`, o.args ?? [])
   if (given !== undefined) return given
   const own = Object.hasOwn(publishConfig, name) ? publishConfig[name] : undefined
-  return typeof own === 'string' ? own : (o.yarn.registry ?? configured(name, o))
+  return typeof own === 'string' ? own : (o.yarn.registry ?? (await configured(name, o)) ?? untold(name, o))
 }
 
 /** The last value of a flag, in both of its spellings. */
@@ -114,6 +152,13 @@ async function configured(name: string, o: RegistrySearch): Promise<string | und
   return code !== 0 || value === '' || value === 'undefined' || value === 'null' ? undefined : value
 }
 
+/** npm tells no setting that holds a password: then its files and its environment are read. */
+async function untold(name: string, o: RegistrySearch): Promise<string | undefined> {
+  const settings = await settingsOf((key) => key === name, o)
+  const value = o.env[`npm_config_${name}`] ?? settings.get(name)
+  return value !== undefined && URL.canParse(value) && new URL(value).password !== '' ? value : undefined
+}
+
 function webAddress(text: string): string | undefined {
   try {
     const url = new URL(text)
@@ -128,15 +173,7 @@ function webAddress(text: string): string | undefined {
  * everything below it.
  */
 async function authorizationFor(registry: string, o: RegistrySearch): Promise<string | undefined> {
-  const user = await configured('userconfig', { ...o, args: [] })
-  const root = workspaceRoot(o.folder)
-  const places = [o.folder, ...(root === undefined ? [] : [root])].map((folder) => join(folder, '.npmrc'))
-  const lines = [...places, ...(user === undefined ? [] : [user])].flatMap((file) => linesOf(file))
-  const settings = new Map<string, string>()
-  for (const line of lines) {
-    const [, key = '', value = ''] = /^\s*(\/\/[^=\s]+:(?:_authToken|_auth))\s*=\s*(.*?)\s*$/.exec(line) ?? []
-    if (key !== '' && !settings.has(key)) settings.set(key, expand(value.replace(/^"(.*)"$/, '$1'), o.env))
-  }
+  const settings = await settingsOf((key) => /^\/\/.+:(?:_authToken|_auth)$/.test(key), o)
   for (let at = registry.replace(/^https?:/, '').replace(/\/*$/, '/'); at.length > 2; at = at.replace(/[^/]*\/$/, '')) {
     const token = settings.get(`${at}:_authToken`)
     if (token !== undefined) return `Bearer ${token}`
@@ -144,6 +181,19 @@ async function authorizationFor(registry: string, o: RegistrySearch): Promise<st
     if (basic !== undefined) return `Basic ${basic}`
   }
   return undefined
+}
+
+/** Settings of npm's files, the first that says one. */
+async function settingsOf(isWanted: (key: string) => boolean, o: RegistrySearch): Promise<Map<string, string>> {
+  const user = await configured('userconfig', { ...o, args: [] })
+  const root = workspaceRoot(o.folder)
+  const places = [o.folder, ...(root === undefined ? [] : [root])].map((folder) => join(folder, '.npmrc'))
+  const settings = new Map<string, string>()
+  for (const line of [...places, ...(user === undefined ? [] : [user])].flatMap((file) => linesOf(file))) {
+    const [, key = '', value = ''] = /^\s*([^=\s;#][^=\s]*)\s*=\s*(.*?)\s*$/.exec(line) ?? []
+    if (isWanted(key) && !settings.has(key)) settings.set(key, expand(value.replace(/^"(.*)"$/, '$1'), o.env))
+  }
+  return settings
 }
 
 /** The nearest folder above whose package.json has workspaces. */

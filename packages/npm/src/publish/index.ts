@@ -1,5 +1,5 @@
 /** The face of publishing inside this package. Re-exports only. */
-export { findRegistry, uploadEnvironment, type RegistryAccess, type RegistrySearch } from './access.ts'
+export { findRegistry, uploadEnvironment, withoutCredentials, type RegistryAccess, type RegistrySearch } from './access.ts'
 export { findClient, isClientName, isPackedByUs, runClient, uploadCommand } from './client.ts'
 export type { Client, ClientName, ClientSearch } from './client.ts'
 export { isPacking, makingOf } from './content.ts'

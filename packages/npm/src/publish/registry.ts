@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { InTotoError } from 'intoto'
 import { printable } from 'intoto/node'
 import { plainVersion, type Manifest } from './manifest.ts'
-import type { RegistryAccess } from './access.ts'
+import { withoutUserinfo, type RegistryAccess } from './access.ts'
 
 /** One version as a registry serves it. */
 export interface Published {
@@ -41,10 +41,11 @@ const limits = { packument: 128 * 1024 * 1024, tarball: 1024 ** 3 }
  * its own manifest names
  */
 export async function fetchPublished(o: RegistryQuery): Promise<Published> {
+  const query = withoutUserinfo(o)
   const deadline = Date.now() + (o.patience ?? 0)
   for (let pause = 250; ; pause = Math.min(pause * 2, 5_000)) {
     try {
-      return await fetchOnce(o)
+      return await fetchOnce(query)
     } catch (error) {
       if (!isAbsent(error) || Date.now() + pause > deadline) throw error
     }
