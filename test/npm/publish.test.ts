@@ -195,6 +195,21 @@ describe('package.json', () => {
       { name: 'b' },
     ]
     for (const attack of attacks) expect(confusedMembers(ours, { ...theirs, ...attack }, [])).toEqual(Object.keys(attack))
+    for (const [own, normal] of [
+      [{ '@s/tool': 'bin/cli.js' }, { tool: 'bin/cli.js' }],
+      [['bin/cli.js', './bin/two.js'], { 'cli.js': 'bin/cli.js', 'two.js': 'bin/two.js' }],
+      ['./bin/../bin/cli.js', { a: 'bin/cli.js' }],
+      [
+        { t: '/bin/cli.js', 'a\\b:c': '..\\..\\x.js', '..': 'x', e: '', n: 1 },
+        { t: 'bin/cli.js', c: 'x.js' },
+      ],
+      [{}, undefined],
+      [[], undefined],
+      [{ e: './' }, undefined],
+    ]) {
+      expect([own, confusedMembers({ ...ours, bin: own }, { ...theirs, bin: normal }, [])]).toEqual([own, []])
+      expect([own, confusedMembers({ ...ours, bin: own }, { ...theirs, bin: { a: 'evil.js' } }, [])]).toEqual([own, ['bin']])
+    }
     const compiled = { ...theirs, scripts: { install: 'node-gyp rebuild' } }
     expect(confusedMembers(ours, compiled, ['binding.gyp'])).toEqual([])
     expect(confusedMembers(ours, compiled, [])).toEqual(['scripts'])

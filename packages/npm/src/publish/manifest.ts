@@ -190,14 +190,32 @@ function commandsIn(folder: string, files: readonly string[], served: unknown): 
   return derived ? served : undefined
 }
 
-/** `bin` as a map of command to path, without `./`. */
-function binaries(manifest: Manifest): unknown {
-  const { bin, name } = manifest
-  const own = typeof bin === 'string' ? { [typeof name === 'string' ? name.replace(/^@[^/]*\//, '') : '']: bin } : bin
-  if (!isRecord(own) || Object.keys(own).length === 0) return undefined
-  return Object.fromEntries(
-    Object.entries(own).map(([command, path]) => [command, typeof path === 'string' ? path.replace(/^(?:\.?\/)+/, '') : path]),
-  )
+/** `bin` as npm puts it up and installs it: a map of a command's last name to a path below the package. */
+function binaries({ bin, name }: Manifest): unknown {
+  const all: [string, unknown][] = Array.isArray(bin)
+    ? (bin as unknown[]).map((path) => [String(path), path])
+    : Object.entries(typeof bin === 'string' ? { [typeof name === 'string' ? name : '']: bin } : isRecord(bin) ? bin : {})
+  const commands = all.flatMap(([command, path]) => {
+    const last = cleanPath(
+      command
+        .replaceAll(':', '/')
+        .replace(/[\\/]+$/, '')
+        .replace(/^.*[\\/]/s, ''),
+    )
+    const target = typeof path === 'string' ? cleanPath(path) : ''
+    return last === '' || target === '' ? [] : [[last, target] as const]
+  })
+  return commands.length === 0 ? undefined : Object.fromEntries(commands)
+}
+
+/** A path that leads nowhere above: without `.`, `..` and backslashes. */
+function cleanPath(path: string): string {
+  const parts: string[] = []
+  for (const part of path.split(/[\\/]+/)) {
+    if (part === '..') parts.pop()
+    else if (part !== '' && part !== '.') parts.push(part)
+  }
+  return parts.join('/')
 }
 
 /** A version as npm puts it up: without `v`, and without what stands behind a plus. */
