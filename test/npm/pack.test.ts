@@ -28,8 +28,19 @@ function packageWith(files: Record<string, string>, o: { name?: string; scripts?
   return join(at, 'app')
 }
 
-function npm(at: string, ...args: string[]): { status: number | null; stdout: string; stderr: string; seen: unknown } {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_|^INIT_CWD$/i.test(name)))
+interface Packed {
+  status: number | null
+  stdout: string
+  stderr: string
+  seen: unknown
+}
+
+function npm(at: string, ...args: string[]): Packed {
+  return npmWith({}, at, ...args)
+}
+
+function npmWith(more: NodeJS.ProcessEnv, at: string, ...args: string[]): Packed {
+  const env = { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_|^INIT_CWD$/i.test(name))), ...more }
   const result = spawnSync('npm', [...args, '--offline', '--no-update-notifier', '--loglevel=error'], {
     cwd: at,
     encoding: 'utf8',
@@ -75,6 +86,15 @@ describe('postpack inside npm', () => {
     const called = npm(join(at, '../out'), 'pack', '../app')
     expect(called.status).toBe(0)
     expect(JSON.parse(readFileSync(join(at, '../seen.json'), 'utf8'))).toMatchObject({ tarball: join(at, '../out/plain-1.2.3.tgz') })
+  })
+
+  it('reads npm’s settings in the environment in capitals, too', () => {
+    const at = packageWith({ 'dist/index.js': 'x' }, { name: 'plain' })
+    mkdirSync(join(at, '../out'))
+    expect(npmWith({ NPM_CONFIG_PACK_DESTINATION: '../out' }, at, 'pack').seen).toMatchObject({
+      tarball: join(at, '../out/plain-1.2.3.tgz'),
+    })
+    expect(npmWith({ NPM_CONFIG_DRY_RUN: 'true' }, at, 'pack')).toMatchObject({ status: 0, seen: null })
   })
 
   it('has nothing to record when npm only says what it would publish', () => {

@@ -46,10 +46,10 @@ export function findTarball(env: NodeJS.ProcessEnv, cwd: string): FoundTarball |
     throw misuse(`npm ${printable(env['npm_command'] ?? '')} packs in memory: there is no tarball to record and verify`, advice)
   }
   const integrity = env['npm_package_integrity'] ?? ''
-  if (env['npm_config_dry_run'] === 'true') return undefined
+  if (isDryRun(env)) return undefined
   if (!/^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity))
     throw misuse('npm does not give the digest of its tarball (npm_package_integrity)', 'use npm 8 or later')
-  const folder = resolve(env['INIT_CWD'] ?? cwd, env['npm_config_pack_destination'] ?? '.')
+  const folder = resolve(env['INIT_CWD'] ?? cwd, setting(env, 'pack_destination') ?? '.')
   for (const path of candidates(folder, env)) {
     const bytes = readMetadataFile(path, { limit: largest })
     if (`sha512-${createHash('sha512').update(bytes).digest('base64')}` === integrity) return { path, bytes, integrity, client }
@@ -62,6 +62,18 @@ export function findTarball(env: NodeJS.ProcessEnv, cwd: string): FoundTarball |
     expected: { text: integrity, from: 'npm_package_integrity' },
     fix: 'run "npm pack" again',
   })
+}
+
+/** Does npm only say what it would do? */
+export function isDryRun(env: NodeJS.ProcessEnv): boolean {
+  return setting(env, 'dry_run') === 'true'
+}
+
+/** A setting of npm: what it has decided is in small letters, what it was given in the environment as it was given. */
+function setting(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  const own = `npm_config_${name}`
+  const given = Object.keys(env).find((key) => key.toLowerCase().replaceAll('-', '_') === own)
+  return env[own] ?? (given === undefined ? undefined : env[given])
 }
 
 /** The name that npm gives first, then all other tarballs: the digest decides, not the name. */

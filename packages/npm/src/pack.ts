@@ -7,7 +7,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import { basename, join, relative, sep } from 'node:path'
 import { artifactName, createLink, InTotoError, type Artifacts, type DigestMap, type Link } from 'intoto'
 import { hashFile, printable, readMetadataFile } from 'intoto/node'
-import { findTarball } from './lifecycle.ts'
+import { findTarball, isDryRun } from './lifecycle.ts'
 import { foreignRewrites, parseManifest } from './publish/manifest.ts'
 import { repack } from './publish/repack.ts'
 import { refuseSecrets, type SecretOptions } from './secret.ts'
@@ -70,7 +70,7 @@ export async function postpack(o: PostpackOptions): Promise<PostpackResult | und
     const { link, tarball } = await record({ ...o, unproven: false, tarball: found.path, bytes: found.bytes, client: found.client })
     return { link, tarball: found.path, integrity: tarball.integrity, close: () => {} }
   }
-  if (o.env['npm_config_dry_run'] === 'true') return undefined
+  if (isDryRun(o.env)) return undefined
   const packed = await repack(o)
   try {
     const { link, tarball } = await record({
