@@ -4,7 +4,7 @@ import { appendFileSync, mkdirSync, readFileSync, renameSync, symlinkSync, write
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { generateKeyPair, parseLink, type Link } from 'intoto'
-import { findTarball, postpack, recordPack } from 'intoto-npm'
+import { checkPackage, findTarball, postpack, readTarball, recordPack } from 'intoto-npm'
 import { folder, problemOf } from '../node/place.ts'
 import { tgz } from './archive.ts'
 
@@ -205,6 +205,33 @@ describe('recordPack', () => {
     expect(
       await recordPack({ tarball: join(at, 'x.tgz'), folder: join(at, 'short'), base: at, step: 'pack', client: 'pnpm/10.1.0' }),
     ).toEqual(link)
+  })
+
+  it('names what lies in the folder that pnpm packs in place of the package’s own', async () => {
+    const inner = { name: 'app', version: '1.0.0', dependencies: { lib: 'workspace:*' } }
+    const outer = { ...inner, publishConfig: { directory: 'out' } }
+    const at = folder({
+      'package.json': JSON.stringify(outer),
+      'a.js': 'source',
+      'out/package.json': JSON.stringify(inner),
+      'out/a.js': 'built',
+    })
+    const tarball = join(at, 'x.tgz')
+    const packed = JSON.stringify({ ...inner, dependencies: { lib: '1.0.0' } })
+    writeFileSync(
+      tarball,
+      tgz([
+        { name: 'package/package.json', content: packed },
+        { name: 'package/a.js', content: 'built' },
+      ]),
+    )
+    const link = await recordPack({ tarball, folder: at, client: 'pnpm/10.1.0' })
+    expect(link.materials).toEqual({
+      'out/a.js': { sha256: sha256('built') },
+      'out/package.json': { sha256: sha256(JSON.stringify(inner)) },
+    })
+    expect(checkPackage(await readTarball(tarball), [link])).toEqual([])
+    await problemOf(() => recordPack({ tarball, folder: at, client: 'npm/11.0.0' }), 'E_PRODUCT')
   })
 
   it('refuses a packed file that is absent or different on disk, and a top folder that is not "package"', async () => {

@@ -94,7 +94,8 @@ function needsRepack(env: NodeJS.ProcessEnv): boolean {
   return agent.startsWith('npm/') ? env['npm_command'] === 'publish' || env['npm_command'] === 'stage' : /^(?:pnpm|yarn|bun)\//.test(agent)
 }
 
-async function record(o: PackOptions): Promise<{ link: Link; tarball: Tarball }> {
+async function record(given: PackOptions): Promise<{ link: Link; tarball: Tarball }> {
+  const o = packedFrom(given)
   const name = basename(o.tarball)
   const tarball = await readTarball(o.bytes ?? o.tarball, { what: printable(name) })
   if (tarball.top !== 'package') throw notPacked(name, tarball.top)
@@ -115,6 +116,15 @@ async function record(o: PackOptions): Promise<{ link: Link; tarball: Tarball }>
   }
   const command = [client.split('/', 1)[0] ?? client, 'pack']
   return { link: createLink({ name: o.step ?? 'package', materials, products, command, byproducts }), tarball }
+}
+
+/** pnpm packs another folder where package.json says so; names start from the package all the same. */
+function packedFrom(o: PackOptions): PackOptions {
+  const path = join(o.folder, 'package.json')
+  if (!(o.client ?? 'npm').startsWith('pnpm') || !existsSync(path)) return o
+  const { publishConfig } = parseManifest(readMetadataFile(path), 'package.json')
+  const directory = (publishConfig as { directory?: unknown } | null | undefined)?.directory
+  return typeof directory === 'string' ? { ...o, folder: join(o.folder, directory), base: o.base ?? o.folder } : o
 }
 
 /**
