@@ -2,8 +2,19 @@
  * A release from a home with a telling name: what is made beside the tarball (Statements, bundles, what stores hold, what npm is handed), what a client that
  * gives no digest leaves behind, and that key, environment, home and user name stand in none of it, nor in anything that was printed.
  */
-import { spawn } from 'node:child_process'
-import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import {
+  appendFileSync,
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -82,6 +93,26 @@ async function statementOf(file: string): Promise<Statement> {
   return (await verifyBundle(readFileSync(at(file)), [key])).statement
 }
 
+/** What is said of the place of a package that lies in a workspace and is packed there, called from a folder. */
+async function workspaceOf(packing: readonly string[], from: string): Promise<unknown> {
+  const root = mkdtempSync(join(home, 'workspace-'))
+  const app = join(root, 'packages/app')
+  mkdirSync(app, { recursive: true })
+  spawnSync('git', ['init', '-q', root])
+  writeFileSync(join(app, 'package.json'), '{ "name": "app", "version": "1.0.0" }')
+  const key = ['--signing-key', join(chain.keys, 'ci')]
+  for (const [cwd, ...words] of [
+    [app, 'pack', '--client', 'npm', ...key, ...packing, '-d', join(root, 'links')],
+    [join(root, from), 'provenance', join(app, 'app-1.0.0.tgz'), ...key, '-d', join(root, 'links'), '-o', join(root, 'said')],
+  ] as const) {
+    const done = await endOf(start(words, { cwd, env: environment() }))
+    expect(done.code, done.err).toBe(0)
+  }
+  const [line] = readLines(readFileSync(join(root, 'said'))).lines
+  const { predicate } = (line?.metadata.payload ?? {}) as { predicate?: { buildDefinition: { externalParameters: { workspace: string } } } }
+  return predicate?.buildDefinition.externalParameters.workspace
+}
+
 describe('intoto provenance', () => {
   test('signs SLSA provenance, as a line and as a bundle, with the key of the link and no other', async () => {
     const made = await intoto('provenance', tarball, '--signing-key', '../keys/ci', '--bundle', 'slsa.json')
@@ -96,6 +127,8 @@ describe('intoto provenance', () => {
         runDetails: { builder: { id: unhostedBuilderId } },
       },
     })
+    expect(await workspaceOf([], 'packages/app')).toBe('packages/app')
+    expect(await workspaceOf(['--base-path', '../..'], '.')).toBe('packages/app')
     const stranger = await intoto('provenance', tarball, '--signing-key', '../keys/alice')
     expect([stranger.code, stranger.err]).toEqual([1, expect.stringMatching(/^E_ACTOR .*not signed by the key/m)])
   })

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { posix } from 'node:path'
 import { Option } from './flags.ts'
 import { decodeMetadata, hasSignature, InTotoError, isLink, type Link, type Signer, sign, type Statement, toStatement } from 'intoto'
 import { gitState, hashFile, linkDirectory, loadSigner, readMetadataFile, writeFileAtomic } from 'intoto/node'
@@ -11,6 +12,7 @@ import {
   addLine,
   findLockfile,
   type Manifest,
+  packageFolder,
   packageProvenance,
   packageSubject,
   type PackageSubject,
@@ -18,10 +20,12 @@ import {
   readLockfile,
   readTarball,
   resolvedDependency,
+  type Tarball,
   toBundle,
   verificationSummary,
 } from 'intoto-npm'
 import type { Call, CommandFile } from './command.ts'
+import { git } from './doctor/git.ts'
 import { exitCodes, misuse } from './failure.ts'
 import { writeReport } from './output.ts'
 import { declareSigner, requireSigner, type SigningFlags } from './signing.ts'
@@ -90,7 +94,7 @@ async function sigstoreSigner(signer: Signer, flags: Flags): Promise<Signer> {
 
 async function statementOf(file: string, flags: Flags, signer: Signer): Promise<Statement> {
   const folders = flags.linkDir ?? (existsSync('in-toto') ? ['in-toto'] : ['.'])
-  const { subject, manifest } = await subjectOf(file)
+  const { subject, manifest, tarball } = await subjectOf(file)
   const link = await linkOf(subject, { folders, step: flags.stepName, signer })
   if (flags.predicate === 'link') return toStatement(link)
   const client = typeof link.byproducts['client'] === 'string' ? link.byproducts['client'] : (link.command[0] ?? 'npm')
@@ -100,6 +104,7 @@ async function statementOf(file: string, flags: Flags, signer: Signer): Promise<
     subject,
     link,
     client,
+    workspace: workspaceOf(tarball, link),
     environment: process.env,
     node: process.version,
     builderVersion: { 'intoto-cli': version },
@@ -109,12 +114,12 @@ async function statementOf(file: string, flags: Flags, signer: Signer): Promise<
 }
 
 /** Name and version as the tarball itself has them, and its digests. */
-async function subjectOf(file: string): Promise<{ subject: PackageSubject; manifest: Manifest }> {
+async function subjectOf(file: string): Promise<{ subject: PackageSubject; manifest: Manifest; tarball: Tarball }> {
   const tarball = await readTarball(file)
   const manifest = packedManifest(tarball)
   const { name, version } = manifest
   if (typeof name !== 'string' || typeof version !== 'string') throw misuse(`${file}: its package.json has no name and version`)
-  return { subject: { name, version, sha512: tarball.sha512, sha256: tarball.sha256 }, manifest }
+  return { subject: { name, version, sha512: tarball.sha512, sha256: tarball.sha256 }, manifest, tarball }
 }
 
 /** The link of this very tarball, signed by the key that signs the Statement: nobody else's word is passed on. */
@@ -133,6 +138,13 @@ async function linkOf(subject: PackageSubject, o: { folders: readonly string[]; 
     message: `no link of step "${o.step}" has this tarball as its product (looked in ${o.folders.join(', ')})`,
     fix: 'pack with "intoto pack", or name the folder of the link with -d',
   })
+}
+
+/** Folder of the package below the root of the repository: names of the link may start there, or in the folder of the package, where this is called. */
+function workspaceOf(tarball: Tarball, link: Link): string {
+  const here = posix.normalize(git('rev-parse', '--show-prefix')?.trim() || '.').replace(/\/$/, '')
+  const named = packageFolder(tarball, link)
+  return `/${here}`.endsWith(`/${named}`) ? here : posix.join(here, named)
 }
 
 /** Repository and commit, where package.json names the one and git the other, and nothing was changed since. */

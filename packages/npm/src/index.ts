@@ -55,6 +55,7 @@ export {
   isPacking,
   isPackedByUs,
   makingOf,
+  packageFolder,
   packedManifest,
   packPrivately,
   privateFolder,

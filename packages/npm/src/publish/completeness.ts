@@ -5,7 +5,7 @@
  */
 import { problem, utf8, type Link, type Problem } from 'intoto'
 import { printable, type Archive } from '../archive.ts'
-import { baseOf, digestBefore, foreignFiles, hashFiles, isSameProject, makingOf, type Making, type Packed } from './content.ts'
+import { baseOf, digestBefore, foreignFiles, isSameProject, makingOf, packedOf, type Making, type Packed } from './content.ts'
 import { foreignRewrites, packedManifest, parseManifest, type Manifest } from './manifest.ts'
 
 /** What no client packs, whatever `files` says (npm's documentation of `files`). */
@@ -26,11 +26,7 @@ export function checkCompleteness(tarball: Archive, chain: readonly Link[], sha2
   const { link } = making
   const text = link.byproducts['manifest']
   const original = typeof text === 'string' ? utf8(text) : undefined
-  const packed: Packed = {
-    top: tarball.top,
-    files: hashFiles(tarball, sha256),
-    original: original === undefined ? undefined : sha256(original),
-  }
+  const packed = packedOf(tarball, link, sha256)
   const base = baseOf(making, packed)
   return [
     ...unproven(link),

@@ -2,7 +2,7 @@
  * Whose bytes a tarball holds: each packed file against what the package step read, and against what the steps before have left. A link names files as
  * they lay before the client started, and scripts around packing may change them and change them back. `checkCompleteness` calls it. Portable.
  */
-import { problem, type Artifacts, type Link, type Problem } from 'intoto'
+import { problem, utf8, type Artifacts, type Link, type Problem } from 'intoto'
 import { printable, type Archive } from '../archive.ts'
 
 /** A tarball whose files are hashed, and the folder that its files are named below. */
@@ -35,9 +35,14 @@ export function isPacking({ command, byproducts }: Link): boolean {
   return command.slice(1).includes('pack') || typeof byproducts['client'] === 'string'
 }
 
-/** Every packed file by its digest. */
-export function hashFiles({ top, files }: Archive, sha256: (bytes: Uint8Array) => string): Map<string, string> {
-  return new Map(files.map(({ name, bytes }) => [name.slice(top.length + 1), sha256(bytes)]))
+/** The tarball of a link, hashed. */
+export function packedOf({ top, files }: Archive, link: Link, sha256: (bytes: Uint8Array) => string): Packed {
+  const text = link.byproducts['manifest']
+  return {
+    top,
+    files: new Map(files.map(({ name, bytes }) => [name.slice(top.length + 1), sha256(bytes)])),
+    original: typeof text === 'string' ? sha256(utf8(text)) : undefined,
+  }
 }
 
 /**

@@ -4,6 +4,6 @@ export { findClient, isClientName, isPackedByUs, runClient, uploadCommand } from
 export type { Client, ClientName, ClientSearch } from './client.ts'
 export { isPacking, makingOf } from './content.ts'
 export { packedManifest, type Manifest } from './manifest.ts'
-export { checkPackage, compareServed } from './outcome.ts'
+export { checkPackage, compareServed, packageFolder } from './outcome.ts'
 export { packPrivately, privateFolder, refuseSwapped, type PrivateTarball } from './packing.ts'
 export { fetchPublished, type Published, type RegistryQuery } from './registry.ts'

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { problem, type Link, type Problem } from 'intoto'
 import { printable } from 'intoto/node'
 import { checkCompleteness } from './completeness.ts'
+import { baseOf, packedOf } from './content.ts'
 import { confusedMembers, packedManifest, plainVersion } from './manifest.ts'
 import type { Published } from './registry.ts'
 import type { Tarball } from '../tarball.ts'
@@ -15,7 +16,16 @@ import type { Tarball } from '../tarball.ts'
  * @throws InTotoError E_FORMAT: the tarball has no package.json
  */
 export function checkPackage(tarball: Tarball, chain: readonly Link[]): Problem[] {
-  return checkCompleteness(tarball, chain, (bytes) => createHash('sha256').update(bytes).digest('hex'))
+  return checkCompleteness(tarball, chain, sha256Of)
+}
+
+/** The folder that a link names the files of its tarball below, `packages/app`; `.` where names start from the package. */
+export function packageFolder(tarball: Tarball, link: Link): string {
+  return baseOf({ link, before: [] }, packedOf(tarball, link, sha256Of)).replace(/\/$/, '') || '.'
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
 }
 
 /** Where what is served differs from the tarball that was meant: whose it is, its bytes, its digest, and what installers are told. */
