@@ -242,6 +242,14 @@ describe('intoto publish', () => {
     expect(relaxed.err).toContain('--command-failure warn: a step whose command failed is only warned about')
   })
 
+  test.each(['--dry-run', '--dry-run=true', '--dry', '--dr', '--dry-r', '-dry-run'])(
+    'takes %s among the client’s words for a misunderstanding',
+    async (word) => {
+      const asked = await intoto(tested, ...publish, '--', word)
+      expect([asked.code, asked.err]).toEqual([2, expect.stringContaining('--dry-run stands after --')])
+    },
+  )
+
   test('refuses a signing key below the package root, whatever is packed', async () => {
     const chain = project()
     renameSync(join(chain.keys, 'ci'), join(chain.root, 'ci.key'))

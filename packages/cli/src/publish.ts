@@ -138,7 +138,8 @@ function wordsOf(words: readonly string[], flags: Flags): { file?: string; args:
       `publish: "${stray}" is one word too many: one tarball is published at a time`,
       'name one .tgz, or none; after -- flags for the client',
     )
-  if (args.some((word) => /^--dry-run(?:=|$)/.test(word)))
+  // npm takes every beginning of the name that no other option shares
+  if (args.some((word) => /^-+dry?(?:-r?u?n?)?(?:=|$)/.test(word)))
     throw misuse('publish: --dry-run stands after --, where it is the client’s', 'intoto publish --dry-run …')
   if (flags.through !== undefined) throw misuse('publish: --through leaves steps unverified', 'verify the whole layout')
   return isFile ? { file: first, args } : { args }
