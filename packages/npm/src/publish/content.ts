@@ -51,9 +51,9 @@ export function packedOf({ top, files }: Archive, link: Link, sha256: (bytes: Ui
  */
 export function baseOf({ link, before }: Making, { files, original }: Packed): string {
   const sides = [link.materials, ...before.map(({ products }) => products)]
-  const known = new Set([files.get('package.json'), original])
+  const known = [files.get('package.json'), original].filter((digest) => digest !== undefined)
   const manifests = (side: Artifacts): string[] => Object.keys(side).filter((name) => /(?:^|\/)package\.json$/.test(name))
-  const found = sides.flatMap((side) => manifests(side).filter((name) => known.has(own(side, name))))
+  const found = sides.flatMap((side) => manifests(side).filter((name) => known.includes(own(side, name) ?? '')))
   const bases = [...new Set((found.length > 0 ? found : manifests(link.materials)).map((name) => name.slice(0, -'package.json'.length)))]
   const nearest = bases.sort((a, b) => a.split('/').length - b.split('/').length)
   const named = (base: string): number =>
