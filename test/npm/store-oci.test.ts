@@ -181,6 +181,28 @@ describe('authentication', () => {
     expect(new Set(asked)).toEqual(new Set([oci.host]))
   })
 
+  it.each(['Bearer realm="https://attacker.example/token",service="s"', 'Basic realm="s"'])(
+    'a challenge %j of where the registry redirects to is not answered',
+    async (header) => {
+      const asked: { host: string; authorization: string | null }[] = []
+      const redirecting: typeof fetch = (input, init) => {
+        const url = new URL(input instanceof Request ? input.url : input)
+        asked.push({ host: url.host, authorization: new Headers(init?.headers).get('authorization') })
+        const answer =
+          url.host === 'registry.example'
+            ? new Response(null, { status: 307, headers: { location: `https://cdn.other.example${url.pathname}` } })
+            : new Response('{"token":"t"}', { status: url.pathname === '/token' ? 200 : 401, headers: { 'www-authenticate': header } })
+        return Promise.resolve(answer)
+      }
+      const store = openStore('oci://registry.example/team/app', { credentials: account, fetch: redirecting })
+      expect(await refusal(() => store.pull(subject))).toMatchObject({ code: 'E_IO', message: expect.stringContaining('refused') })
+      expect(asked).toEqual([
+        { host: 'registry.example', authorization: null },
+        { host: 'cdn.other.example', authorization: null },
+      ])
+    },
+  )
+
   it.each(['{}', '{"token":1}', 'no json', '{"token":"a\\r\\nx: y"}'])(
     'a token service that sends %j is no token service',
     async (body) => {

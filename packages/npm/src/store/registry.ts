@@ -166,7 +166,7 @@ export class Registry {
     return new URL(`/v2/${this.repository}/${path}`, this.base)
   }
 
-  /** A request with what authentication is known; asked for more, once again with that. */
+  /** A request with what authentication is known; asked for more by the registry itself, once again with that. */
   private async call(o: Omit<Call, 'url'> & { path?: string; url?: URL }, access: Access = 'pull'): Promise<Answer> {
     const url = o.url ?? this.url(o.path ?? '')
     const call = (token: string | undefined): Promise<Answer> =>
@@ -174,6 +174,8 @@ export class Registry {
     const answer = await call(this.tokens.get(access))
     const header = answer.headers.get('www-authenticate')
     if (answer.status !== 401 || header === null) return answer
+    // where a redirect leads may name any token service, which would get the password
+    if (answer.url.origin !== this.base.origin) return answer
     const token = await answerChallenge({ header, registry: this.base, repository: this.repository, access }, this.credentials, this.http)
     if (token === undefined) return answer
     this.tokens.set(access, token)
