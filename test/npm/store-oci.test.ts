@@ -36,7 +36,7 @@ beforeAll(async () => {
     { name: 'sub.c0ffee12/inner.c0ffee12.link', bytes: (await sign(createLink({ name: 'inner' }), [signer])).bytes },
     { name: 'package.sigstore.json', bytes: await toBundle(statement, signer.key) },
     { name: 'a-1.0.0.tgz.intoto.jsonl', bytes: writeLines([statement, dsse]) },
-    { name: 'owner.pub', bytes: utf8('-----BEGIN PUBLIC KEY-----\n') },
+    { name: 'package.c0ffee12.json', bytes: utf8('-----BEGIN PUBLIC KEY-----\n') },
   ]
 })
 beforeEach(async () => {
@@ -83,7 +83,7 @@ describe.each([true, false])('with referrers API: %s', (referrersApi) => {
       ['sub.c0ffee12/inner.c0ffee12.link', 'application/vnd.dsse.envelope.v1+json'],
       ['package.sigstore.json', 'application/vnd.dev.sigstore.bundle.v0.3+json'],
       ['a-1.0.0.tgz.intoto.jsonl', 'application/vnd.in-toto.bundle'],
-      ['owner.pub', 'application/vnd.in-toto.evidence'],
+      ['package.c0ffee12.json', 'application/vnd.in-toto.evidence'],
     ])
     for (const each of artifacts) {
       expect(each.subject).toEqual({ mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: `sha256:${sha256}`, size: 1234 })
@@ -262,32 +262,56 @@ describe('a registry that lies', () => {
     expect(warnings.map(({ message }) => message.replace(/.*which /, ''))).toEqual(['is about another subject', 'is listed and gone'])
   })
 
-  it('about names cannot lead a writer astray', async () => {
-    const put = (title: string, text: string): void => {
-      const blob = Buffer.from(text)
-      oci.blobs.set(digestOf(blob), blob)
-      const layer = {
-        mediaType: 'application/vnd.dsse.envelope.v1+json',
-        digest: digestOf(blob),
-        size: blob.length,
-        annotations: { 'org.opencontainers.image.title': title },
-      }
-      const manifest = Buffer.from(
-        JSON.stringify({
-          mediaType: 'application/vnd.oci.image.manifest.v1+json',
-          layers: [layer],
-          subject: { mediaType: 'x', digest: `sha256:${sha256}`, size: 0 },
-        }),
-      )
-      oci.manifests.set(digestOf(manifest), { bytes: manifest, type: 'application/vnd.oci.image.manifest.v1+json' })
+  const offer = (title: string, text: string): void => {
+    const blob = Buffer.from(text)
+    oci.blobs.set(digestOf(blob), blob)
+    const layer = {
+      mediaType: 'application/vnd.dsse.envelope.v1+json',
+      digest: digestOf(blob),
+      size: blob.length,
+      annotations: { 'org.opencontainers.image.title': title },
     }
+    const manifest = Buffer.from(
+      JSON.stringify({
+        mediaType: 'application/vnd.oci.image.manifest.v1+json',
+        layers: [layer],
+        subject: { mediaType: 'x', digest: `sha256:${sha256}`, size: 0 },
+      }),
+    )
+    oci.manifests.set(digestOf(manifest), { bytes: manifest, type: 'application/vnd.oci.image.manifest.v1+json' })
+  }
+
+  it('about names cannot lead a writer astray', async () => {
     const names = ['../../evil', '/etc/passwd', '.npmrc', 'a\\b', '']
-    for (const [i, name] of names.entries()) put(name, String(i))
-    put('same.link', 'one')
-    put('same.link', 'two')
+    for (const [i, name] of names.entries()) offer(name, String(i))
+    offer('same.link', 'one')
+    offer('same.link', 'two')
     const pulled = texts(await open().pull(subject))
     expect(Object.keys(pulled).every((name) => /^(?:[0-9a-f]{16}\.json|same\.link|[0-9a-f]{16}\/same\.link)$/.test(name))).toBe(true)
     expect(Object.values(pulled).toSorted()).toEqual(['0', '1', '2', '3', '4', 'one', 'two'])
+  })
+
+  it.each([
+    'vite.config.mjs',
+    'package.json',
+    'binding.gyp',
+    'owner.pub',
+    'build',
+    'c0ffee12.json',
+    'node_modules/left-pad/index.js',
+    'node_modules/x.c0ffee12.link',
+    'build.c0ffee12/index.js',
+    'build.link/x.c0ffee12.link',
+  ])('about what evidence is called gives %s no place of that name', async (name) => {
+    offer(name, 'planted')
+    expect(texts(await open().pull(subject))).toEqual({ [`${digestOf('planted').slice(7, 23)}.json`]: 'planted' })
+  })
+
+  it('about a file that is a folder, too, leaves no name in the way of another', async () => {
+    for (const name of ['build', 'build/x.link', 'x.c0ffee12.link', 'x.c0ffee12.link/y.c0ffee12.link']) offer(name, name)
+    const names = Object.keys(texts(await open().pull(subject)))
+    expect(names).toHaveLength(4)
+    expect(names.filter((name) => names.some((other) => other.startsWith(`${name}/`)))).toEqual([])
   })
 
   it('about sizes is bounded before anything is fetched', async () => {

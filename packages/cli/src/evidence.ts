@@ -2,7 +2,7 @@
  * `intoto evidence push|pull`: evidence about a file, to and from a store, by the file's digest. A store is a place, not an authority: what is pulled is
  * judged by `intoto verify` like anything else, and replaces no file that is there.
  */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { InTotoError, isLinkFileName } from 'intoto'
 import { hashFile, readMetadataFile, writeFileAtomic } from 'intoto/node'
@@ -10,13 +10,12 @@ import { type EvidenceFile, openStore, type Subject } from 'intoto-npm'
 import type { Call, CommandFile } from './command.ts'
 import { exitCodes, headline, misuse } from './failure.ts'
 import { makeFolder } from './folder.ts'
-import { evidenceFolder } from './recording.ts'
 import { escape, type Terminal } from './terminal.ts'
 
 interface Flags {
   store: string[]
   linkDir?: string[]
-  metadataDirectory?: string
+  metadataDirectory: string
   layout: string
 }
 
@@ -61,11 +60,10 @@ export const pull: CommandFile = {
     command
       .argument('<file>', 'what the evidence is about')
       .requiredOption('--store <address...>', addresses)
-      .option('-d, --metadata-directory <dir>', 'where the files go (default: in-toto/ if it exists, else here)')
+      .option('-d, --metadata-directory <dir>', 'where the files go', 'in-toto')
   },
   async run(call: Call) {
     const flags = call.options as Flags
-    const folder = flags.metadataDirectory ?? evidenceFolder()
     let found = 0
     for (const address of flags.store) {
       const path = address.startsWith('dir:') ? address.slice('dir:'.length) : undefined
@@ -73,7 +71,7 @@ export const pull: CommandFile = {
         throw new InTotoError({ code: 'E_IO', message: 'there is no such store', file: path, fix: 'check the path after dir:' })
       const pulling = storeAt(address, call.terminal).pull(subjectOf(call.args[0] ?? ''))
       const files = await call.terminal.progress.during('looking for evidence', pulling)
-      for (const file of files) call.terminal.print(`${escape(put(file, folder))}\n`)
+      for (const file of files) call.terminal.print(`${escape(put(file, flags.metadataDirectory))}\n`)
       found += files.length
     }
     if (found === 0) call.terminal.complain('[in-toto] no store has anything about this file')
@@ -92,9 +90,24 @@ function put({ name, bytes }: EvidenceFile, folder: string): string {
       file: path,
       fix: 'pull into another folder with -d',
     })
+  refuseLinks(name, folder)
   makeFolder(dirname(path), { fix: 'choose another folder with -d' })
   writeFileAtomic(path, bytes, { exclusive: true })
   return path
+}
+
+/** A folder below the one that the caller named may lead out of it, and the store says which is written to. */
+function refuseLinks(name: string, folder: string): void {
+  for (let at = name.indexOf('/'); at >= 0; at = name.indexOf('/', at + 1)) {
+    const path = join(folder, name.slice(0, at))
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) continue
+    throw new InTotoError({
+      code: 'E_IO',
+      message: 'is a symbolic link, and what a store offers is not written through one',
+      file: path,
+      fix: 'pull into another folder with -d',
+    })
+  }
 }
 
 /** What is pushed, and about what. */

@@ -2,7 +2,6 @@
  * Tarballs and published packages among the products: where they come from, how an inspection unpacks them, and what is checked of them beyond the
  * layout. For the way to a verdict only. What a registry or store sends is evidence to judge, never trusted.
  */
-import { mkdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { type Artifacts, InTotoError, type Layout, type Link, type Problem, type Report } from 'intoto'
 import { hashFile, writeFileAtomic } from 'intoto/node'
@@ -21,6 +20,7 @@ import {
 } from 'intoto-npm'
 import { storeAt } from './evidence.ts'
 import { misuse } from './failure.ts'
+import { makeFolder } from './folder.ts'
 import type { Terminal } from './terminal.ts'
 
 /** A product as it lies on disk, whatever it was called. */
@@ -121,7 +121,7 @@ export async function pullEvidence(reference: string, file: string, terminal: Te
   const files = await store.pull({ sha256 })
   const { path: folder } = privateFolder()
   for (const { name, bytes } of files) {
-    mkdirSync(dirname(join(folder, name)), { recursive: true })
+    makeFolder(dirname(join(folder, name)), { fix: 'look whether the folder for temporary files can be written to' })
     writeFileAtomic(join(folder, name), bytes)
   }
   terminal.note(`[in-toto] ${files.length} file${files.length === 1 ? '' : 's'} of evidence from ${store.reference}`)

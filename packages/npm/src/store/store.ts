@@ -7,7 +7,10 @@ import { InTotoError, type Problem } from 'intoto'
 
 /** A file of evidence: a link, a layout, a Statement, a bundle. */
 export interface EvidenceFile {
-  /** Relative path, `/`-separated: `build.c0ffee12.link`, `build.c0ffee12/compile.77aa0c31.link`. */
+  /**
+   * Relative path, `/`-separated: `build.c0ffee12.link`, `build.c0ffee12/compile.77aa0c31.link`. A pull gives names of this kind only, to all else
+   * `<digest>.json`.
+   */
   name: string
   bytes: Uint8Array
 }
@@ -98,11 +101,14 @@ export class Intake {
     if (this.bytes + size > this.limits.totalBytes) throw this.beyond(`more than ${this.limits.totalBytes} bytes`, 'totalBytes')
   }
 
-  /** Takes a file in; of two different files of one name the later ones get a folder of their own. */
+  /**
+   * Takes a file in; of two different files of one name the later ones get a folder of their own. One that is not called as evidence is gets a name
+   * from its content.
+   */
   add(name: string, bytes: Uint8Array): void {
     this.expect(bytes.length)
     const digest = sha256Hex(bytes)
-    const safe = isSafeName(name) ? name : `${digest.slice(0, 16)}.json`
+    const safe = isEvidenceName(name) ? name : `${digest.slice(0, 16)}.json`
     const taken = this.files.get(safe)
     if (taken !== undefined && sha256Hex(taken.bytes) === digest) return
     const file = { name: taken === undefined ? safe : `${digest.slice(0, 16)}/${safe}`, bytes }
@@ -131,6 +137,21 @@ export function isSafeName(name: string): boolean {
     name.length <= 512 &&
     parts.length <= 17 &&
     parts.every((part) => /^[A-Za-z0-9_@+=,~-][A-Za-z0-9._@+=,~ -]{0,199}$/.test(part) && !/[. ]$/.test(part))
+  )
+}
+
+/**
+ * Is this a name of evidence: of a link, a layout, a Statement or a bundle, alone or below the links of a sublayout? A store says what its files are called,
+ * and who pulls may do so in a project: there a configuration or a module would be run by others. A public key is no evidence, since it decides what is
+ * believed. No such file has the name of such a folder.
+ */
+function isEvidenceName(name: string): boolean {
+  const folders = name.split('/')
+  const last = folders.pop() ?? ''
+  return (
+    isSafeName(name) &&
+    /.\.(?:link|layout|sigstore\.json|intoto\.jsonl?|[0-9a-fA-F]{8}\.json)$/.test(last) &&
+    folders.every((folder) => /^(?:[0-9a-f]{16}|.+\.[0-9a-fA-F]{8})$/.test(folder))
   )
 }
 
