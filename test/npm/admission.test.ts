@@ -8,7 +8,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text as textOf } from 'node:stream/consumers'
 import { afterAll, describe, expect, it } from 'vitest'
-import { createLink, decodeMetadata, encodeMetadata, InTotoError, memoryLinks, sign, toStatement, type Link, type Metadata } from 'intoto'
+import {
+  createLink,
+  decodeMetadata,
+  encodeMetadata,
+  InTotoError,
+  memoryLinks,
+  sign,
+  toStatement,
+  type Link,
+  type LinkSource,
+  type Metadata,
+} from 'intoto'
 import { linkDirectory } from 'intoto/node'
 import { openStore } from 'intoto-npm'
 import { createAdmissionHandler, type AdmissionLayout } from 'intoto-npm/admission'
@@ -205,6 +216,55 @@ describe('layouts', () => {
     const dead = openStore('oci://127.0.0.1:9/team/app', { timeout: 2_000 })
     const answered = await verdictOn(good, { evidence: [memoryLinks(await honestLinks()), dead] })
     expect([answered.status, codes(answered)]).toEqual([403, ['E_IO']])
+  })
+
+  it.each(['oci://registry.example/team/app', 'archivista+https://archivista.example'])(
+    'a store that is slow keeps others out for no longer than anybody waits for it: %s',
+    async (reference) => {
+      const asked: (AbortSignal | null | undefined)[] = []
+      const silent: typeof fetch = (_, init) => {
+        asked.push(init?.signal)
+        return new Promise((_resolve, reject) => {
+          init?.signal?.addEventListener('abort', () => reject(init.signal?.reason as Error))
+        })
+      }
+      const slow = openStore(reference, { fetch: silent, timeout: 600_000 })
+      const { ask } = handlerOf({
+        layouts: [await entry({ for: ['slow.example/*'], evidence: [slow] }), await entry()],
+        limits: { verdicts: 1, timeout: 1_500 },
+      })
+      const late = await ask({ image: good.replace('registry.example', 'slow.example') })
+      expect([late.status, codes(late)]).toEqual([403, ['E_IO']])
+      expect(late.body.reasons[0]).toContain('1500 ms')
+      expect(asked.map((signal) => signal?.aborted)).toEqual([true])
+      expect((await ask({ image: good })).status).toBe(200)
+    },
+  )
+
+  it('a verification that nobody waits for any more looks for no more evidence', async () => {
+    const links = memoryLinks(await honestLinks())
+    let release = (): void => undefined
+    const released = new Promise<void>((resolve) => (release = resolve))
+    let asked = 0
+    const slow: LinkSource = {
+      ...links,
+      get: async (step, keyid) => {
+        asked++
+        await released
+        return links.get(step, keyid)
+      },
+      list: (step) => links.list(step),
+      within: (step, keyid) => links.within(step, keyid),
+    }
+    const { ask } = handlerOf({
+      layouts: [await entry({ for: ['slow.example/*'], evidence: [slow] }), await entry()],
+      limits: { verdicts: 1, timeout: 1_500 },
+    })
+    expect(codes(await ask({ image: good.replace('registry.example', 'slow.example') }))).toEqual(['E_IO'])
+    const before = asked
+    release()
+    expect((await ask({ image: good })).status).toBe(200)
+    expect(asked).toBe(before)
   })
 
   it('evidence may lie in a registry beside the image, and in Archivista as Statements', async () => {

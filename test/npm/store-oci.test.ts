@@ -109,6 +109,23 @@ it('reads lists of referrers page by page', async () => {
   expect(oci.log.filter((line) => line.includes('/referrers/'))).toHaveLength(3)
 })
 
+it('asks for a handful of files at the same time, and not for more', async () => {
+  const many = Array.from({ length: 20 }, (_, i) => ({ name: `s${i}.c0ffee12.link`, bytes: utf8(String(i)) }))
+  await open().push(many, subject)
+  let [now, most] = [0, 0]
+  const counted: typeof fetch = async (input, init) => {
+    most = Math.max(most, ++now)
+    try {
+      return await fetch(input, init)
+    } finally {
+      now--
+    }
+  }
+  expect(texts(await open({ fetch: counted }).pull(subject))).toEqual(texts(many))
+  expect(most).toBeGreaterThan(1)
+  expect(most).toBeLessThanOrEqual(8)
+})
+
 it('keeps what two clients add to the fallback list at the same time', async () => {
   oci.referrersApi = false
   await Promise.all(files.map((each) => open().push([each], subject)))

@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import { utf8 } from 'intoto'
+import { InTotoError, utf8 } from 'intoto'
 import { isSafeName, openStore, type EvidenceFile } from 'intoto-npm'
 import { refusal } from './refusal.ts'
 import { closeServer, listen } from './registry.ts'
@@ -94,6 +94,32 @@ describe('isSafeName', () => {
     '-'.repeat(600),
   ])('%j may not', (name) => {
     expect(isSafeName(name)).toBe(false)
+  })
+})
+
+describe.each(['oci://registry.example/team/app', 'archivista+https://archivista.example'])('a pull from %s', (reference) => {
+  const silent: typeof fetch = (_, init) =>
+    new Promise((_resolve, reject) => {
+      if (init?.signal?.aborted === true) reject(init.signal.reason as Error)
+      init?.signal?.addEventListener('abort', () => reject(init.signal?.reason as Error))
+    })
+
+  it('ends when nobody waits for it any more', async () => {
+    const store = openStore(reference, { fetch: silent })
+    for (const given of [AbortSignal.timeout(20), AbortSignal.abort()]) {
+      const error = await refusal(() => store.pull(subject, { signal: given }))
+      expect([error.code, error.problem.fix.length]).toEqual(['E_IO', 1])
+    }
+    const why = new InTotoError({ code: 'E_IO', message: 'enough' })
+    expect(await refusal(() => store.pull(subject, { signal: AbortSignal.abort(why) }))).toBe(why)
+  })
+
+  it('has an end, and says by which limit', async () => {
+    expect(await refusal(() => openStore(reference, { fetch: silent, limits: { milliseconds: 20 } }).pull(subject))).toMatchObject({
+      code: 'E_IO',
+      message: `${reference} sends what it has about this subject for more than 20 ms`,
+      problem: { fix: [expect.stringContaining('"milliseconds"')] },
+    })
   })
 })
 

@@ -22,7 +22,7 @@ export class Gate {
     this.free = places
   }
 
-  /** Does the work when it is its turn. A place is taken until the work ends, even where nobody waits for it any more. */
+  /** Does the work when it is its turn. A place is taken until the work ends, even where nobody waits for it any more: it should know the signal, too. */
   async run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     await this.enter(signal)
     const done = work().finally(() => this.leave())

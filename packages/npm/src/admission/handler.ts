@@ -122,7 +122,7 @@ class Admission {
     const faults: unknown[] = []
     const verdicts = questions.map(async (question): Promise<Verdict> => {
       try {
-        return await this.gate.run(() => this.judge(question), signal)
+        return await this.gate.run(() => this.judge(question, signal), signal)
       } catch (error) {
         if (!(error instanceof InTotoError)) faults.push(error)
         return { subject: question.text, allowed: false, problems: [problemOf(error)] }

@@ -12,8 +12,8 @@ import { judgePackage } from './package.ts'
 import type { Question } from './plain.ts'
 import { parseImage, parsePackage, type ImageReference, type PackageReference } from './reference.ts'
 
-/** Reaches verdicts. Rejects only for what nobody foresaw. */
-export type Judge = (question: Question) => Promise<Verdict>
+/** Reaches verdicts, and looks for no more evidence when the signal is given. Rejects only for what nobody foresaw. */
+export type Judge = (question: Question, signal: AbortSignal) => Promise<Verdict>
 
 /** Judges by these layouts. */
 export function createJudge(o: AdmissionOptions, limits: AdmissionLimits): Judge {
@@ -24,11 +24,11 @@ export function createJudge(o: AdmissionOptions, limits: AdmissionLimits): Judge
     const message = `${text}: no layout promises anything about ${name}`
     throw new InTotoError({ code: 'E_CONFIG', message, fix: 'give the admission a layout for it, or do not deploy it' })
   }
-  return async (question) => {
+  return async (question, signal) => {
     try {
       const reference = question.kind === 'image' ? parseImage(question.text) : parsePackage(question.text, question.integrity)
       const entry = find(reference)
-      const trust = { ...(await trustIn(entry)), options: optionsOf(entry, o) }
+      const trust = { ...(await trustIn(entry)), options: optionsOf(entry, o), signal }
       const report = await (reference.kind === 'image' ? image(reference, trust) : npmPackage(reference, trust))
       return { subject: reference.text, allowed: report.ok, problems: report.problems, report }
     } catch (error) {
@@ -39,7 +39,7 @@ export function createJudge(o: AdmissionOptions, limits: AdmissionLimits): Judge
 
   async function image(reference: ImageReference, trust: Trust): Promise<Report> {
     const { entry, layout } = trust
-    const links = await linksAbout({ sha256: reference.sha256 }, entry.evidence)
+    const links = await linksAbout({ sha256: reference.sha256 }, entry.evidence, trust.signal)
     return judgeImage(reference, { layout, options: { ...trust.options, links }, imageStep: entry.imageStep })
   }
 
@@ -48,7 +48,7 @@ export function createJudge(o: AdmissionOptions, limits: AdmissionLimits): Judge
       const message = `${reference.text}: no registry is configured, so there is no tarball to verify`
       throw new InTotoError({ code: 'E_CONFIG', message, fix: 'tell the admission where packages come from' })
     }
-    const links = (subject: Subject): Promise<LinkSource> => linksAbout(subject, trust.entry.evidence)
+    const links = (subject: Subject): Promise<LinkSource> => linksAbout(subject, trust.entry.evidence, trust.signal)
     return judgePackage(reference, {
       layout: trust.layout,
       options: trust.options,
@@ -63,6 +63,8 @@ interface Trust {
   readonly entry: AdmissionLayout
   readonly layout: Metadata<Layout>
   readonly options: Omit<VerifyOptions, 'links'>
+  /** Given when nobody waits for the verdict any more. */
+  readonly signal: AbortSignal
 }
 
 async function trustIn(entry: AdmissionLayout): Promise<Pick<Trust, 'entry' | 'layout'>> {

@@ -98,6 +98,11 @@ export class ArchivistaStore implements EvidenceStore {
   async pull(subject: Subject, o: PullOptions = {}): Promise<EvidenceFile[]> {
     checkSubject(subject)
     const intake = new Intake(this.reference, this.options.limits)
+    await intake.during((signal) => this.collect(subject, { ...o, signal, intake }), o.signal)
+    return intake.all()
+  }
+
+  private async collect(subject: Subject, { intake, ...o }: PullOptions & { intake: Intake }): Promise<void> {
     const ids = new Set<string>()
     const asked = new Set<string>()
     let digests = [subject.sha256, ...(subject.sha512 === undefined ? [] : [subject.sha512])]
@@ -108,11 +113,10 @@ export class ArchivistaStore implements EvidenceStore {
         if (ids.has(id)) continue
         ids.add(id)
         intake.expect(0)
-        for (const digest of materialDigests(await this.take(id, intake))) if (!asked.has(digest)) next.add(digest)
+        for (const digest of materialDigests(await this.take(id, intake, o))) if (!asked.has(digest)) next.add(digest)
       }
       digests = [...next]
     }
-    return intake.all()
   }
 
   /** Ids of the attestations that have one of these digests among their subjects. */
@@ -121,18 +125,18 @@ export class ArchivistaStore implements EvidenceStore {
     const signed = o.keyids === undefined ? {} : { hasSignaturesWith: [{ keyIDIn: o.keyids }] }
     for (let at = 0; at < digests.length; at += digestsPerQuery) {
       const valueIn = digests.slice(at, at + digestsPerQuery)
-      ids.push(...(await this.find({ hasStatementWith: [{ hasSubjectsWith: [{ hasSubjectDigestsWith: [{ valueIn }] }] }], ...signed })))
+      ids.push(...(await this.find({ hasStatementWith: [{ hasSubjectsWith: [{ hasSubjectDigestsWith: [{ valueIn }] }] }], ...signed }, o)))
     }
     return ids
   }
 
   /** Content addresses of all envelopes that a filter names. */
-  private async find(where: object): Promise<string[]> {
+  private async find(where: object, o: PullOptions = {}): Promise<string[]> {
     const ids: string[] = []
     let after: string | null = null
     for (let page = 0; page < 50; page++) {
       const body = new TextEncoder().encode(JSON.stringify({ query: search, variables: { where, after, first: pageSize } }))
-      const answer = await this.call({ method: 'POST', path: 'query', body, limit: answerBytes })
+      const answer = await this.call({ method: 'POST', path: 'query', body, limit: answerBytes }, o)
       if (answer.status !== 200) throw this.refused(answer, 'a query')
       const { data } = this.json(answer) as SearchAnswer
       const edges: unknown = data?.dsses?.edges
@@ -149,8 +153,8 @@ export class ArchivistaStore implements EvidenceStore {
   }
 
   /** Downloads an envelope and takes it in; what is no Statement is passed over. */
-  private async take(id: string, intake: Intake): Promise<Metadata<Statement> | undefined> {
-    const answer = await this.call({ method: 'GET', path: `download/${id}`, limit: intake.limits.fileBytes })
+  private async take(id: string, intake: Intake, o: PullOptions): Promise<Metadata<Statement> | undefined> {
+    const answer = await this.call({ method: 'GET', path: `download/${id}`, limit: intake.limits.fileBytes }, o)
     if (answer.status !== 200) throw this.refused(answer, 'a download')
     if (gitoid(answer.bytes) !== id)
       throw failed(this.base, `what it sends for ${id} has another content address`, 'check the server, it is damaged or lies')
@@ -165,13 +169,14 @@ export class ArchivistaStore implements EvidenceStore {
     return metadata
   }
 
-  private async call(o: Omit<Call, 'url'> & { path: string }): Promise<Answer> {
+  private async call(o: Omit<Call, 'url'> & { path: string }, { signal }: PullOptions = {}): Promise<Answer> {
+    const http = signal === undefined ? this.http : { ...this.http, signal }
     const { credentials } = this.options
     const authorization = credentials === undefined ? {} : { authorization: authorizationOf(credentials) }
     const headers = { ...(o.body === undefined ? {} : { 'content-type': 'application/json' }), ...authorization }
-    const answer = await request({ ...o, headers, url: new URL(this.prefix + o.path, this.base) }, this.http)
+    const answer = await request({ ...o, headers, url: new URL(this.prefix + o.path, this.base) }, http)
     if (answer.status !== 404 || this.prefix === '') return answer
-    const older = await request({ ...o, headers, url: new URL(o.path, this.base) }, this.http)
+    const older = await request({ ...o, headers, url: new URL(o.path, this.base) }, http)
     if (older.status !== 404) this.prefix = ''
     return older
   }

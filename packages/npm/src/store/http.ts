@@ -3,12 +3,15 @@
  * other origins. All stores go through here; no message quotes what a server sent.
  */
 import { InTotoError } from 'intoto'
+import { until } from './deadline.ts'
 
 /** How requests are made. */
 export interface HttpOptions {
   /** Milliseconds for a request and its whole answer. */
   timeout: number
   fetch: typeof fetch
+  /** Ends requests for which nobody waits any more. */
+  signal?: AbortSignal
 }
 
 /** One request. */
@@ -61,12 +64,16 @@ export function checkAddress(url: URL): void {
  * Does a request; up to five redirects for GET and HEAD. Any status is an answer.
  * @throws InTotoError E_IO: no answer, a late one, one beyond the limit, or a redirect that leads astray
  */
-export async function request(call: Call, o: HttpOptions): Promise<Answer> {
+export function request(call: Call, o: HttpOptions): Promise<Answer> {
+  const late = (): Error => new DOMException('late', 'TimeoutError')
+  return until({ milliseconds: o.timeout, late, signal: o.signal }, (signal) => follow(call, { ...o, signal }))
+}
+
+async function follow(call: Call, o: HttpOptions): Promise<Answer> {
   let { url, headers } = call
-  const signal = AbortSignal.timeout(o.timeout)
   for (let hop = 0; ; hop++) {
     const response = await attempt(url, () =>
-      o.fetch(url, { method: call.method, headers: { ...headers }, body: bodyOf(call), redirect: 'manual', signal }),
+      o.fetch(url, { method: call.method, headers: { ...headers }, body: bodyOf(call), redirect: 'manual', signal: o.signal ?? null }),
     )
     const location = response.headers.get('location')
     if (!redirects.has(response.status) || location === null || (call.method !== 'GET' && call.method !== 'HEAD')) {
@@ -127,7 +134,8 @@ async function attempt<T>(url: URL, run: () => Promise<T>): Promise<T> {
     if (error instanceof InTotoError) throw error
     const { name, cause } = error as { name?: unknown; cause?: { code?: unknown } }
     const code = typeof cause?.code === 'string' ? cause.code : 'no answer'
-    const reason = name === 'TimeoutError' ? 'it does not answer in time' : `the connection failed (${code})`
+    const late = name === 'TimeoutError' || name === 'AbortError'
+    const reason = late ? 'it does not answer in time' : `the connection failed (${code})`
     throw failed(url, reason, 'check the address and the network, and try again', error)
   }
 }

@@ -13,6 +13,7 @@ import {
   Intake,
   type EvidenceFile,
   type EvidenceStore,
+  type PullOptions,
   type PushResult,
   type StoreOptions,
   type Subject,
@@ -35,8 +36,17 @@ const mediaTypes = {
 /** What counts as evidence when it is found: ours, and bundles and envelopes of others; not their images, SBOMs and the like. */
 const known: ReadonlySet<string> = new Set(Object.values(mediaTypes))
 
+/** Requests of one pull at the same time: a thousand files one after the other take minutes, and a registry has other clients. */
+const handful = 8
+
 /** Rounds of writing the fallback list and looking whether it stayed. */
 const attempts = 12
+
+/** Where a pull asks, and what it has taken in. */
+interface Pulling {
+  readonly registry: Registry
+  readonly intake: Intake
+}
 
 /** A store in a repository of an OCI registry. */
 export class OciStore implements EvidenceStore {
@@ -122,38 +132,52 @@ export class OciStore implements EvidenceStore {
     )
   }
 
-  async pull(subject: Subject): Promise<EvidenceFile[]> {
+  async pull(subject: Subject, { signal }: PullOptions = {}): Promise<EvidenceFile[]> {
     checkSubject(subject)
-    const digest = `sha256:${subject.sha256}`
     const intake = new Intake(this.reference, this.options.limits)
-    const seen = new Set<string>()
-    for (const referrer of await this.registry.referrers(digest)) {
-      if (referrer.mediaType !== ociManifest || seen.has(referrer.digest)) continue
-      if (referrer.artifactType !== undefined && !known.has(referrer.artifactType)) continue
-      seen.add(referrer.digest)
-      intake.expect(0)
-      const manifest = await this.registry.manifest(referrer)
-      const problemWith =
-        manifest === undefined ? 'is listed and gone' : subjectOf(manifest) === digest ? undefined : 'is about another subject'
-      if (manifest === undefined || problemWith !== undefined) this.passOver(referrer.digest, problemWith ?? '')
-      else await this.layers(manifest, intake)
-    }
+    await intake.during((end) => this.collect(`sha256:${subject.sha256}`, { registry: this.registry.until(end), intake }), signal)
     return intake.all()
   }
 
-  private async layers(manifest: JsonObject, intake: Intake): Promise<void> {
-    const { layers } = manifest
-    for (const entry of Array.isArray(layers) ? layers : []) {
-      const layer = readDescriptor(entry)
-      if (layer === undefined || !known.has(layer.mediaType)) continue
-      intake.expect(layer.size)
-      intake.add(layer.annotations?.[title] ?? '', await this.registry.blob(layer))
+  private async collect(digest: string, { registry, intake }: Pulling): Promise<void> {
+    const listed = (await registry.referrers(digest)).filter(
+      ({ mediaType, artifactType }) => mediaType === ociManifest && (artifactType === undefined || known.has(artifactType)),
+    )
+    const referrers = [...new Map(listed.map((each) => [each.digest, each])).values()]
+    for (const some of handfuls(referrers)) {
+      intake.expect(0)
+      const manifests = await Promise.all(some.map(async (each) => [each.digest, await registry.manifest(each)] as const))
+      const layers = manifests.flatMap(([own, manifest]) => {
+        const problemWith =
+          manifest === undefined ? 'is listed and gone' : subjectOf(manifest) === digest ? undefined : 'is about another subject'
+        if (manifest !== undefined && problemWith === undefined) return layersOf(manifest)
+        this.passOver(own, problemWith ?? '')
+        return []
+      })
+      for (const these of handfuls(layers)) {
+        intake.expect(...these.map(({ size }) => size))
+        const blobs = await Promise.all(these.map(async (layer) => [layer, await registry.blob(layer)] as const))
+        for (const [{ annotations }, bytes] of blobs) intake.add(annotations?.[title] ?? '', bytes)
+      }
     }
   }
 
   private passOver(digest: string, why: string): void {
     this.options.warn?.(problem({ code: 'E_IO', severity: 'warning', message: `${this.reference}: passed over ${digest}, which ${why}` }))
   }
+}
+
+/** So many as are asked for at the same time. */
+function handfuls<T>(all: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(all.length / handful) }, (_, i) => all.slice(i * handful, (i + 1) * handful))
+}
+
+/** The layers of a manifest that are evidence. */
+function layersOf({ layers }: JsonObject): Descriptor[] {
+  return (Array.isArray(layers) ? layers : []).flatMap((entry) => {
+    const layer = readDescriptor(entry)
+    return layer !== undefined && known.has(layer.mediaType) ? [layer] : []
+  })
 }
 
 function subjectOf(manifest: JsonObject): string | undefined {

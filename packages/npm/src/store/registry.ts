@@ -31,13 +31,24 @@ export class Registry {
   private readonly repository: string
   private readonly credentials: Credentials | undefined
   private readonly http: HttpOptions
-  private readonly tokens = new Map<Access, string>()
+  private readonly tokens: Map<Access, string>
 
-  constructor(base: URL, repository: string, o: { credentials: Credentials | undefined; http: HttpOptions }) {
+  constructor(
+    base: URL,
+    repository: string,
+    o: { credentials: Credentials | undefined; http: HttpOptions },
+    tokens: Map<Access, string> = new Map(),
+  ) {
     this.base = base
     this.repository = repository
     this.credentials = o.credentials
     this.http = o.http
+    this.tokens = tokens
+  }
+
+  /** The same repository, whose requests end when the signal is given. */
+  until(signal: AbortSignal): Registry {
+    return new Registry(this.base, this.repository, { credentials: this.credentials, http: { ...this.http, signal } }, this.tokens)
   }
 
   /** The blob with this digest. @throws InTotoError E_IO: absent, refused, or other bytes than those asked for */

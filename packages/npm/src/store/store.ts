@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { InTotoError, type Problem } from 'intoto'
+import { until } from './deadline.ts'
 
 /** A file of evidence: a link, a layout, a Statement, a bundle. */
 export interface EvidenceFile {
@@ -35,6 +36,8 @@ export interface PushResult {
 export interface PullOptions {
   /** Only evidence that names one of these key ids, where the store can tell; it is a filter, no check. */
   keyids?: readonly string[]
+  /** Ends the pull, which then fails with E_IO, or with the signal's reason where that is an InTotoError. */
+  signal?: AbortSignal
 }
 
 /** A place where evidence about subjects is kept. */
@@ -62,6 +65,8 @@ export interface StoreLimits {
   totalBytes: number
   /** Files of one pull; 1,000. */
   files: number
+  /** Milliseconds of one pull with all its requests; 10 minutes. */
+  milliseconds: number
 }
 
 /** User name and password, or a token. */
@@ -80,7 +85,7 @@ export interface StoreOptions {
   warn?: (problem: Problem) => void
 }
 
-const defaults: StoreLimits = { fileBytes: 64 * 1024 * 1024, totalBytes: 256 * 1024 * 1024, files: 1_000 }
+const defaults: StoreLimits = { fileBytes: 64 * 1024 * 1024, totalBytes: 256 * 1024 * 1024, files: 1_000, milliseconds: 600_000 }
 
 /** What a pull has taken in so far; refuses what goes beyond the limits before it is fetched. */
 export class Intake {
@@ -94,11 +99,21 @@ export class Intake {
     this.limits = { ...defaults, ...limits }
   }
 
-  /** Room for one more file of this size. @throws InTotoError E_IO */
-  expect(size: number): void {
-    if (this.files.size >= this.limits.files) throw this.beyond(`more than ${this.limits.files} files`, 'files')
-    if (size > this.limits.fileBytes) throw this.beyond(`a file of more than ${this.limits.fileBytes} bytes`, 'fileBytes')
-    if (this.bytes + size > this.limits.totalBytes) throw this.beyond(`more than ${this.limits.totalBytes} bytes`, 'totalBytes')
+  /** Room for more files of these sizes. @throws InTotoError E_IO */
+  expect(...sizes: readonly number[]): void {
+    const { files, fileBytes, totalBytes } = this.limits
+    const total = sizes.reduce((sum, size) => sum + size, this.bytes)
+    if (this.files.size + sizes.length > files) throw this.beyond(`more than ${files} files`, 'files')
+    if (sizes.some((size) => size > fileBytes)) throw this.beyond(`a file of more than ${fileBytes} bytes`, 'fileBytes')
+    if (total > totalBytes) throw this.beyond(`more than ${totalBytes} bytes`, 'totalBytes')
+  }
+
+  /**
+   * Does the work of a pull within its time: many answers, each of them in time, may take for ever.
+   * @throws InTotoError E_IO when the time is over
+   */
+  during<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    return until({ milliseconds: this.limits.milliseconds, late: () => this.late(), signal }, work)
   }
 
   /**
@@ -119,6 +134,11 @@ export class Intake {
   /** Everything, sorted by name. */
   all(): EvidenceFile[] {
     return [...this.files.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  private late(): InTotoError {
+    const message = `${this.reference} sends what it has about this subject for more than ${this.limits.milliseconds} ms`
+    return new InTotoError({ code: 'E_IO', message, fix: 'try again; if it has so much to send, raise the limit "milliseconds"' })
   }
 
   private beyond(what: string, limit: string): InTotoError {
