@@ -1,9 +1,11 @@
-/** `intoto evidence pull`: where what a store offers may be written, and where not. */
+/** `intoto evidence pull`: where what a store offers may be written, and where not. And to which stores a password goes. */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { intoto, mustRun, temporaryFolder } from './command.ts'
+import { closeServer, listen } from '../npm/registry.ts'
+import { endOf, intoto, mustRun, start, temporaryFolder } from './command.ts'
 
 const folder = temporaryFolder()
 const digest = createHash('sha256').update('tarball').digest('hex')
@@ -72,5 +74,53 @@ describe('a symbolic link in the folder', () => {
     symlinkSync('elsewhere', join(place, 'evidence'))
     mustRun([...pull, '-d', 'evidence'], { cwd: place })
     expect(readFileSync(join(place, 'elsewhere/build.c0ffee12.link'), 'utf8')).toBe('planted: build.c0ffee12.link')
+  })
+})
+
+describe('the password of the environment', () => {
+  const password = 'canary-5d1f'
+  const env = { INTOTO_STORE_PASSWORD: password }
+  const seen: (string | undefined)[] = []
+  let host: string
+
+  beforeEach(async () => {
+    seen.length = 0
+    const server = createServer((request, response) => {
+      seen.push(request.headers.authorization)
+      response.writeHead(404).end()
+    })
+    host = new URL(await listen(server)).host
+    mustRun(['keygen', '-o', 'alice'], { cwd: place })
+    mustRun(['layout', 'new', '--step', 'a', '--functionary', 'alice.pub', '--sign-with', 'alice', '-o', 'root.layout'], { cwd: place })
+    writeFileSync(join(place, 'a.c0ffee12.link'), '{}')
+    return () => closeServer(server)
+  })
+
+  const judged = ['-k', 'alice.pub', '-l', 'root.layout']
+  test.each<[string, string[]]>([
+    ['evidence push', ['evidence', 'push', 'lib.tgz', '-d', '.']],
+    ['evidence pull', ['evidence', 'pull', 'lib.tgz']],
+    ['verify', ['verify', 'lib.tgz', ...judged]],
+    ['publish', ['publish', 'lib.tgz', ...judged]],
+    ['serve', ['serve', ...judged, '--port', '0']],
+  ])('goes to no two places: %s', async (_, words) => {
+    const pairs = [
+      [`archivista+http://${host}`, `devguard+http://${host}/team/projects/web/assets/app`],
+      [`archivista+http://${host}`, 'archivista+https://archivista.example'],
+      [`oci://${host}/team/app`, `archivista+http://${host}`, 'dir:store'],
+    ]
+    const ends = pairs.map((stores) => endOf(start([...words, '--store', ...stores], { cwd: place, env })))
+    for (const { code, err } of await Promise.all(ends)) {
+      expect([code, err]).toEqual([2, expect.stringMatching(/^E_CONFIG .*INTOTO_STORE_PASSWORD.*\n {2}try .*one/m)])
+      expect(err).not.toContain(password)
+    }
+    expect(seen).toEqual([])
+  })
+
+  test('goes to several repositories of one registry, and no further than to a folder beside it', async () => {
+    const stores = ['dir:store', `archivista+http://${host}`, `archivista+http://${host}/team`]
+    const { code, err } = await endOf(start(['evidence', 'pull', 'lib.tgz', '--store', ...stores], { cwd: place, env }))
+    expect([code, err]).toEqual([2, expect.stringMatching(/^E_IO /m)])
+    expect(new Set(seen)).toEqual(new Set([`Bearer ${password}`]))
   })
 })

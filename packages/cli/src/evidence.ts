@@ -39,6 +39,7 @@ export const push: CommandFile = {
   },
   async run(call: Call) {
     const flags = call.options as Flags
+    checkStores(flags.store)
     const file = call.args[0] ?? ''
     const folders = flags.linkDir ?? (existsSync('in-toto') ? ['in-toto', 'dist'].filter((folder) => existsSync(folder)) : ['.'])
     for (const address of flags.store) await pushEvidence(address, { file, folders, layout: flags.layout, terminal: call.terminal })
@@ -64,6 +65,7 @@ export const pull: CommandFile = {
   },
   async run(call: Call) {
     const flags = call.options as Flags
+    checkStores(flags.store)
     let found = 0
     for (const address of flags.store) {
       const path = address.startsWith('dir:') ? address.slice('dir:'.length) : undefined
@@ -165,6 +167,27 @@ function namesIn(folder: string): string[] {
 function subjectOf(file: string): Subject {
   const { sha256, sha512, size } = hashFile(file, { sha512: true })
   return { sha256, ...(sha512 === undefined ? {} : { sha512 }), size }
+}
+
+/**
+ * Refuses a password for several stores: to each it would be sent as the one that it knows, to some of them unasked. Commands call it before they do
+ * anything else.
+ * @throws InTotoError E_CONFIG, also for what is no address of a store
+ */
+export function checkStores(addresses: readonly string[] = []): void {
+  const places = new Set(addresses.map(placeOf).filter((place) => place !== undefined))
+  if (process.env['INTOTO_STORE_PASSWORD'] === undefined || places.size < 2) return
+  const message = `INTOTO_STORE_PASSWORD is for one store, and these are ${places.size}: ${[...places].join(', ')}`
+  throw misuse(message, [
+    'name one of them with --store; repositories of one registry may stand together',
+    'pull what another has before, and name that folder with -d',
+  ])
+}
+
+/** Kind and origin of a store, undefined for a folder, which gets no password. */
+function placeOf(address: string): string | undefined {
+  const [, kind = '', host = ''] = /^(\w+(?:\+https?)?):\/\/([^/?#]+)/.exec(openStore(address).reference) ?? []
+  return address.startsWith('dir:') ? undefined : `${kind}://${new URL(`https://${host}`).host}`
 }
 
 /** A store at an address, with the credentials that the environment has for it. */

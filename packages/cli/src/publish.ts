@@ -26,7 +26,7 @@ import {
 } from 'intoto-npm'
 import type { Call, CommandFile } from './command.ts'
 import { exitCodes, headline, misuse } from './failure.ts'
-import { pushEvidence } from './evidence.ts'
+import { checkStores, pushEvidence } from './evidence.ts'
 import { writeReport } from './output.ts'
 import { evidenceFolder, putLink } from './recording.ts'
 import { declareRelease, packRelease, type ReleaseFlags, withLink } from './release.ts'
@@ -63,6 +63,7 @@ export const publishCommand: CommandFile = {
   },
   async run(call: Call) {
     const { store, ...flags } = call.options as Flags
+    checkStores(store)
     const { file, args } = wordsOf(call.args, flags)
     const terminal = aside(call.terminal)
     const patience = millisecondsOf('--wait', flags.wait)

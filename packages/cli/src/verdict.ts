@@ -246,6 +246,7 @@ async function unpack(command: readonly string[], folder: string): Promise<boole
 /** Folders with what stores have about the files that are judged. */
 async function pulledFolders(flags: VerdictFlags, products: readonly LocalProduct[], terminal: Terminal): Promise<string[]> {
   const folders: string[] = []
+  if (flags.store !== undefined) (await import('./evidence.ts')).checkStores(flags.store)
   for (const store of flags.store ?? []) {
     const files = products.filter(({ path }) => !isFolder(path))
     if (files.length === 0)

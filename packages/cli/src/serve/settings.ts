@@ -5,7 +5,7 @@
 import { defaultLimits, InTotoError, type Limits } from 'intoto'
 import { linkDirectory, readMetadataFile } from 'intoto/node'
 import { type AdmissionLayout, type AdmissionLimits, defaultAdmissionLimits } from 'intoto-npm/admission'
-import { storeAt } from '../evidence.ts'
+import { checkStores, storeAt } from '../evidence.ts'
 import { misuse } from '../failure.ts'
 import type { Terminal } from '../terminal.ts'
 import { keyNames, readKeys, readLayout, requireKeys } from '../trust.ts'
@@ -83,6 +83,7 @@ export async function readLayouts(flags: ServeFlags, limits: SplitLimits, termin
 
 /** Folders and stores; with stores alone no folder is looked into. */
 function evidenceOf(flags: ServeFlags, limits: SplitLimits, terminal: Terminal): AdmissionLayout['evidence'] {
+  checkStores(flags.store)
   const stores = (flags.store ?? []).map((address) =>
     storeAt(address, terminal, { timeout: limits.admission.timeout ?? defaultAdmissionLimits.timeout }),
   )
