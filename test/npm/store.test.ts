@@ -36,6 +36,8 @@ describe('openStore', () => {
     'archivista+http://host.example',
     'archivista+http://127.0.0.1.example',
     'archivista+http://10.0.0.1',
+    'devguard+https://[/team/app',
+    'devguard+https://alice:s3cret@devguard.example/team/app',
   ])('refuses %j, and prints no password', async (reference) => {
     const error = await refusal(() => openStore(reference))
     expect(error.code).toBe('E_CONFIG')

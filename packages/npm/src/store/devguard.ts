@@ -34,7 +34,7 @@ export class DevGuardStore implements EvidenceStore {
   constructor(reference: string, options: StoreOptions = {}) {
     const address = reference.replace(/^devguard\+/, '').replace(/\/+$/, '')
     const [, origin, asset] = /^(https?:\/\/[^/?#]+)\/([^?#]+)$/.exec(address) ?? []
-    if (origin === undefined || asset === undefined) {
+    if (origin === undefined || asset === undefined || !URL.canParse(origin)) {
       const message = 'the address of an asset in DevGuard is devguard+https://HOST/ORGANIZATION/projects/PROJECT/assets/ASSET'
       throw new InTotoError({ code: 'E_CONFIG', message, fix: 'copy the name of the asset from its page in DevGuard' })
     }
