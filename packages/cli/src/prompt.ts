@@ -8,9 +8,10 @@ import { misuse } from './failure.ts'
  * @throws InTotoError E_CONFIG where they end before the last answer
  */
 export async function askSecrets(questions: readonly string[]): Promise<string[]> {
-  process.stderr.write(questions[0] ?? '')
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
+  // Before the question: until then the terminal itself shows what is typed.
   const lines = createInterface({ input: process.stdin, output: silent, terminal: true })
+  process.stderr.write(questions[0] ?? '')
   try {
     // One reader for all of them: what was typed ahead belongs to the next question.
     return await new Promise<string[]>((resolve, reject) => {
