@@ -2,10 +2,11 @@
  * Which commit the sources are at, and whether they differ from it. Started beside the build, so that it costs no time, and given up when the
  * build ends first by leaving the process. It never writes to the repository.
  */
-import { execFile, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { InTotoError } from 'intoto'
+import { gitCall, gitStateLater } from 'intoto/node'
 import { repositoryOf } from './place.ts'
 
 /** What git says; `done` resolves when it is known, or known to be unknowable. */
@@ -15,26 +16,11 @@ export interface GitState {
   readonly done: Promise<void>
 }
 
-/** Asks git about a folder. Optional locks are off so that a build does not disturb a person's own git, and no monitor program is started. */
+/** Asks git about a folder, so that no program of the repository runs beside the build. */
 export function readGit(folder: string): GitState {
-  let finish: () => void = () => undefined
-  const state: GitState = { done: new Promise((resolve) => (finish = resolve)) }
-  if (!mayBeRepository(folder)) {
-    finish()
-    return state
-  }
-  const args = ['--no-optional-locks', '-c', 'core.fsmonitor=false', 'status', '--porcelain=v2', '--branch', '--untracked-files=normal']
-  const options = { cwd: folder, timeout: 10_000, maxBuffer: 64 * 1024 * 1024, windowsHide: true }
-  try {
-    const child = execFile('git', args, options, (error, stdout) => {
-      if (error === null) Object.assign(state, parseStatus(stdout))
-      finish()
-    })
-    for (const handle of [child, child.stdout, child.stderr]) (handle as { unref?: () => void } | null)?.unref?.() // nobody's exit waits for git
-  } catch {
-    finish() // no process can be started here
-  }
-  return state
+  const state: { commit?: string; dirty?: boolean } = {}
+  const done = mayBeRepository(folder) ? gitStateLater(folder).then((found) => void Object.assign(state, found)) : Promise.resolve()
+  return Object.assign(state, { done })
 }
 
 /** Whether it is worth starting git: it looks for the same, unless it is told where to look. */
@@ -47,8 +33,8 @@ function mayBeRepository(folder: string): boolean {
  * @throws InTotoError E_CONFIG when git cannot say
  */
 export function trackedBy(folder: string): (path: string) => boolean {
-  const args = ['--no-optional-locks', '-c', 'core.fsmonitor=false', 'ls-files', '-z', '--cached', '--recurse-submodules']
-  const { status, stdout } = spawnSync('git', args, { cwd: folder, encoding: 'utf8', maxBuffer: 1024 ** 3, windowsHide: true })
+  const { args, env } = gitCall(['ls-files', '-z', '--cached', '--recurse-submodules'])
+  const { status, stdout } = spawnSync('git', args, { cwd: folder, env, encoding: 'utf8', maxBuffer: 1024 ** 3, windowsHide: true })
   if (status !== 0) {
     const fix = 'build in a working tree, where git can be called, or leave out the option preset'
     throw new InTotoError({ code: 'E_CONFIG', message: 'git cannot say which files it tracks, and the preset takes no others', fix })
@@ -62,10 +48,4 @@ export async function settled(state: GitState): Promise<void> {
   const patience = new AbortController()
   await Promise.race([state.done, delay(1_000, undefined, { signal: patience.signal }).catch(() => undefined)])
   patience.abort()
-}
-
-function parseStatus(text: string): { commit?: string; dirty: boolean } {
-  const commit = /^# branch\.oid ([0-9a-f]{40,64})$/m.exec(text)?.[1]
-  const dirty = text.split('\n').some((line) => line !== '' && !line.startsWith('#'))
-  return { ...(commit === undefined ? {} : { commit }), dirty }
 }

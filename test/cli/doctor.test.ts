@@ -26,6 +26,7 @@ import { loadKey, loadSigner, walkFiles } from 'intoto/node'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { catalog, type Finding, type FindingId } from '../../packages/cli/src/doctor/finding.ts'
 import { placeOf } from '../../packages/cli/src/doctor/repository.ts'
+import { loseObject, setTraps, trapsIn } from '../node/trap.ts'
 import { bareEnvironment, bin, type Ended, intoto, mustRun, problemLine, temporaryFolder } from './command.ts'
 
 const folder = temporaryFolder()
@@ -659,6 +660,18 @@ describe('odd projects', () => {
     expect(found(world)).toEqual([])
     expect(existsSync(join(world.root, '.git'))).toBe(false)
   })
+
+  test.skipIf(isWindows).each([undefined, 'HEAD', 'HEAD:', 'HEAD:src/lib.js'])(
+    'no program that the repository names runs, and nothing is fetched that a partial clone lacks: %s',
+    (lost) => {
+      const world = copyOf()
+      const traps = trapsIn(mkdtempSync(join(folder, 'traps-')))
+      setTraps(world.root, traps)
+      if (lost !== undefined) loseObject(world.root, lost)
+      expect(found(world)).not.toContain('not-checked')
+      expect(traps.ran()).toBe('')
+    },
+  )
 
   test('it changes nothing', () => {
     const world = copyOf()

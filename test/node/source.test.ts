@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { appendFileSync, chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Problem } from 'intoto'
-import { gitState, recordSource } from 'intoto/node'
+import { gitState, gitStateLater, recordSource } from 'intoto/node'
 import { folder, has, problemOf } from './place.ts'
+import { loseObject, setTraps, trapsIn } from './trap.ts'
 
 const sha256 = (content: string): string => createHash('sha256').update(content).digest('hex')
 
@@ -126,13 +127,68 @@ describe.skipIf(!has('git'))('recordSource', () => {
     expect(link.byproducts['git']).toMatchObject({ dirty: true })
   })
 
-  it('runs no program that the repository configures', async () => {
-    const at = repository({ a: 'a' })
-    writeFileSync(join(at, 'monitor.sh'), `#!/bin/sh\ntouch '${join(at, 'ran')}'\n`)
-    chmodSync(join(at, 'monitor.sh'), 0o755)
-    git(at, 'config', 'core.fsmonitor', join(at, 'monitor.sh'))
-    await recordSource({ cwd: at })
-    expect(existsSync(join(at, 'ran'))).toBe(false)
+  describe.skipIf(process.platform === 'win32')('runs no program that the repository configures', () => {
+    it('when files have to be compared, and takes what a filter of the repository has changed for a difference', async () => {
+      const at = repository({ a: 'a' })
+      const traps = trapsIn(folder())
+      setTraps(at, traps)
+      expect((await recordSource({ cwd: at })).byproducts['git']).toEqual({ commit: git(at, 'rev-parse', 'HEAD'), dirty: false })
+      expect(await gitStateLater(at)).toEqual(gitState(at))
+      writeFileSync(join(at, 'a'), 'b')
+      expect(gitState(at)).toMatchObject({ dirty: true })
+      expect(traps.ran()).toBe('')
+    })
+
+    it('nor one of a submodule', async () => {
+      const at = repository({ o: 'outer' })
+      git(at, 'submodule', 'add', '-q', repository({ i: 'inner' }), 'sub')
+      git(at, 'commit', '-q', '-m', 'with submodule')
+      const traps = trapsIn(folder())
+      git(join(at, 'sub'), 'config', 'filter.inner.clean', traps.program('clean'))
+      git(join(at, 'sub'), 'config', 'core.fsmonitor', traps.program('monitor'))
+      writeFileSync(join(at, '.git/modules/sub/info/attributes'), '* filter=inner\n')
+      utimesSync(join(at, 'sub/i'), new Date(0), new Date(0))
+      expect(gitState(at)).toMatchObject({ dirty: false })
+      expect(await gitStateLater(at)).toMatchObject({ dirty: false })
+      writeFileSync(join(at, 'sub/i'), 'other')
+      expect(gitState(at)).toMatchObject({ dirty: true })
+      expect((await recordSource({ cwd: at })).byproducts['git']).toMatchObject({ dirty: true })
+      expect(traps.ran()).toBe('')
+    })
+
+    it.each(['HEAD', 'HEAD:', 'HEAD:a'])('nor the network, for what a partial clone lacks: %s', async (name) => {
+      const at = repository({ a: 'a', b: 'b' })
+      const traps = trapsIn(folder())
+      setTraps(at, traps)
+      const staged = ['--force-remove', 'a', '--add', '--cacheinfo', `100644,${git(at, 'rev-parse', 'HEAD:b')},c`]
+      git(at, '-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null', 'update-index', ...staged)
+      loseObject(at, name)
+      if (name === 'HEAD:a') expect((await recordSource({ cwd: at })).byproducts['git']).toMatchObject({ dirty: true })
+      else expect((await problemOf(() => recordSource({ cwd: at }), 'E_CONFIG')).message).toContain('git cannot compare')
+      await gitStateLater(at)
+      expect(traps.ran()).toBe('')
+    })
+
+    it('nor a filter of a name that can’t be switched off', async () => {
+      const at = repository({ a: 'a', '.gitattributes': '* filter=x=y' })
+      const traps = trapsIn(folder())
+      git(at, 'config', 'filter.x=y.clean', traps.program('clean'))
+      utimesSync(join(at, 'a'), new Date(0), new Date(0))
+      await problemOf(() => recordSource({ cwd: at }), 'E_CONFIG')
+      expect(traps.ran()).toBe('')
+    })
+
+    it('but asks the filters that the user has, so that files in Git LFS are not taken for changed', () => {
+      const at = repository({ a: 'a', '.gitattributes': 'a filter=up' })
+      const home = folder({ '.gitconfig': '[filter "up"]\n\tclean = tr b a\n' })
+      writeFileSync(join(at, 'a'), 'b')
+      vi.stubEnv('HOME', home)
+      vi.stubEnv('XDG_CONFIG_HOME', home)
+      expect(gitState(at)).toMatchObject({ dirty: false })
+      git(at, 'config', 'filter.up.clean', 'tr b a')
+      expect(gitState(at)).toMatchObject({ dirty: true })
+      vi.unstubAllEnvs()
+    })
   })
 
   it('refuses a folder that is no working tree, with the reason', async () => {

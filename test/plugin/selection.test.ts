@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process'
+import { mkdtempSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { loseObject, setTraps, trapsIn } from '../node/trap.ts'
 import { buildAll, digestBy, librarySource, linkName, Project, sha256, smallProject, type Outcomes } from './project.ts'
 
 const files = {
@@ -118,6 +120,22 @@ describe('byproducts', () => {
     expect(byproducts['source']).toEqual({ commit, dirty: true })
     expect(Number.isSafeInteger(byproducts['duration-ms'])).toBe(true)
     expect(byproducts['return-value']).toBe(0)
+  })
+
+  it.skipIf(process.platform === 'win32')('say so without a program that the repository names, and without the network', async () => {
+    const project = smallProject('git-traps', 'rollup')
+    project.write('.gitignore', 'node_modules\ndist\n')
+    project.write('build.mjs', librarySource('rollup'))
+    project.write('preset.mjs', librarySource('rollup', { options: `preset: 'devguard'` }))
+    const traps = trapsIn(mkdtempSync(`${project.dir}-traps-`))
+    setTraps(project.dir, traps)
+    expect((await project.node(['build.mjs'])).code).toBe(0)
+    expect((await project.link()).byproducts['source']).toMatchObject({ dirty: false })
+    loseObject(project.dir, 'HEAD')
+    expect((await project.node(['build.mjs'])).code).toBe(0)
+    expect((await project.link()).byproducts).not.toHaveProperty('source')
+    expect((await project.node(['preset.mjs'])).code).toBe(0)
+    expect(traps.ran()).toBe('')
   })
 })
 

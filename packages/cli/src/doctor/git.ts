@@ -1,15 +1,15 @@
 /**
- * What git knows of the working directory, for the checks of `intoto doctor`. Read-only: no lock is taken, no monitor and no hook of the repository is run, and
- * git gets none of our secrets. Without git, or outside of a repository, there is nothing to know.
+ * What git knows of the working directory, for the checks of `intoto doctor`. Read-only, without the network, and no program that the repository names is run:
+ * nothing is asked here for which git would compare files, since that is what filters are run for. Without git, or outside of a repository, there is
+ * nothing to know.
  */
 import { spawnSync } from 'node:child_process'
-import { withoutSecrets } from 'intoto/node'
+import { gitCall } from 'intoto/node'
 
 /** Output of git, or undefined when it fails or is not there. */
-export function git(...args: readonly string[]): string | undefined {
-  const env = { ...withoutSecrets(), GIT_OPTIONAL_LOCKS: '0', LC_ALL: 'C' }
-  const options = { env, encoding: 'utf8', maxBuffer: 1024 ** 3, windowsHide: true } as const
-  const { status, stdout } = spawnSync('git', ['-c', 'core.fsmonitor=false', ...args], options)
+export function git(...words: readonly string[]): string | undefined {
+  const { args, env } = gitCall(words)
+  const { status, stdout } = spawnSync('git', args, { env, encoding: 'utf8', maxBuffer: 1024 ** 3, windowsHide: true })
   return status === 0 ? stdout : undefined
 }
 

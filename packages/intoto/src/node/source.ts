@@ -10,8 +10,8 @@ import { InTotoError, problem, type Problem } from '../errors.ts'
 import { artifactName } from '../model/artifact.ts'
 import { createLink, type Link } from '../model/link.ts'
 import { recordArtifacts } from './artifacts.ts'
-import { withoutSecrets } from './child.ts'
 import { absolute, errorNumber, fault, printable } from './fault.ts'
+import { gitCall, gitState, largestAnswer } from './git.ts'
 
 /** Which working tree is recorded, and how its files are named. */
 export interface SourceOptions {
@@ -25,14 +25,6 @@ export interface SourceOptions {
   warn?: (problem: Problem) => void
   /** As for `recordArtifacts`. */
   progress?: (done: number, total: number) => void
-}
-
-/** What git says about a working tree. */
-export interface GitState {
-  /** Full hash of the commit; absent before the first one. */
-  readonly commit?: string
-  /** Whether tracked files differ from that commit. */
-  readonly dirty: boolean
 }
 
 /**
@@ -56,17 +48,13 @@ export async function recordSource(o: SourceOptions): Promise<Link> {
   return createLink({ name: o.step ?? 'source', products, byproducts })
 }
 
-/** Commit and dirty flag of the working tree that a folder belongs to; undefined without git or outside of one. */
-export function gitState(folder: string): GitState | undefined {
-  if (text(git(folder, ['rev-parse', '--is-inside-work-tree'])) !== 'true') return undefined
-  const commit = text(git(folder, ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}']))
-  const status = git(folder, ['status', '--porcelain=v1', '--untracked-files=no', '-z'])
-  if (status === undefined) return undefined
-  return { ...(commit === undefined || commit === '' ? {} : { commit }), dirty: status.length > 0 }
-}
-
 function notTracked(folder: string): never {
   const said = run(folder, ['rev-parse', '--is-inside-work-tree'])
+  if (said.status === 0 && said.stdout.toString('utf8').trim() === 'true') {
+    const message = `git cannot compare ${printable(folder)} with its commit without the network or a program of the repository`
+    const fix = 'see what "git status" says there: it may have to fetch what a partial clone lacks'
+    throw new InTotoError({ code: 'E_CONFIG', message, file: folder, fix })
+  }
   const reason =
     said.error === undefined ? `git says: ${printable(said.stderr.toString('utf8').trim().split('\n')[0] ?? '')}` : 'git is not installed'
   const message = `${printable(folder)} is not the working tree of a git repository (${reason})`
@@ -123,20 +111,9 @@ function git(folder: string, args: readonly string[]): Buffer | undefined {
   return result.status === 0 ? result.stdout : undefined
 }
 
-/** The monitor that a repository may configure is a program of that repository: it is not run. */
 function run(folder: string, args: readonly string[]): SpawnSyncReturns<Buffer> {
-  const env = { ...withoutSecrets(), GIT_OPTIONAL_LOCKS: '0', LC_ALL: 'C' }
-  return spawnSync('git', ['-c', 'core.fsmonitor=false', ...args], {
-    cwd: folder,
-    env,
-    encoding: 'buffer',
-    maxBuffer: 1024 ** 3,
-    windowsHide: true,
-  })
-}
-
-function text(output: Buffer | undefined): string | undefined {
-  return output?.toString('utf8').trim()
+  const call = gitCall(args)
+  return spawnSync('git', call.args, { cwd: folder, env: call.env, encoding: 'buffer', maxBuffer: largestAnswer, windowsHide: true })
 }
 
 function notUtf8(bytes: Buffer): InTotoError {
