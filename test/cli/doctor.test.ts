@@ -565,6 +565,47 @@ describe.skipIf(isWindows)('a mistake is found, alone, and repaired', () => {
     expect(findings[0]?.fix).toEqual(['list the key in the layout under an id that "npx intoto key show" prints'])
   })
 
+  test('no suggested command runs what a name says', async () => {
+    const world = copyOf()
+    const odd = `b$(echo>ran)'"\`echo>ran\``
+    const signer = await loadSigner(join(world.root, '../owner'))
+    const id = keyidFor(signer.key, 'python')
+    mustRun(['keygen', '-o', '../other'], { cwd: world.root })
+    renameSync(join(world.root, '../other.pub'), join(world.root, `in-toto/${odd}.pub`))
+    world.env['INTOTO_KEY_FILE'] = join(world.root, '../other')
+    utimesSync(join(world.root, `in-toto/${odd}.pub`), new Date(), new Date(Date.now() + 3_600_000))
+    const link = createLink({ name: odd, products: { [odd]: { sha256: '0'.repeat(64) } } })
+    await relaid(world, (layout) => {
+      const [step] = layout.steps
+      layout.steps = [...[odd, `name${odd}`, `by${odd}`].map((name) => ({ ...step!, name })), ...layout.steps]
+      layout.expires = inDays(3)
+    })
+    const place = (name: string): string => join(world.root, 'dist', name)
+    writeFileSync(place(`${odd}.${id.slice(0, 8)}.link`), encodeMetadata(await sign(link, [signer])))
+    writeFileSync(place(`${odd}.01234567.link`), encodeMetadata(await sign({ ...link, name: `name${odd}` }, [signer])))
+    const stranger = await loadSigner(join(world.root, '../other'))
+    writeFileSync(place(`${odd}.89abcdef.link`), encodeMetadata(await sign({ ...link, name: `by${odd}` }, [stranger])))
+    git(world, "remote set-url origin 'https://registry.example/team/$(echo>ran)'")
+    write(world, 'node_modules/intoto/package.json', JSON.stringify({ name: 'intoto', version: '9.$(echo>ran)' }))
+    change(world, (manifest) => (manifest['private'] = true))
+    const asApplication = told(world).findings
+    change(world, (manifest) => delete manifest['private'])
+    const findings = [...told(world).findings, ...asApplication]
+    const wanted = ['link-stale', 'link-key-id', 'link-actor', 'link-deployed', 'key-not-in-layout', 'layout-expires-soon', 'time-ahead']
+    expect(findings.map(({ id: one }) => one)).toEqual(expect.arrayContaining([...wanted, 'repository-differs', 'versions-differ']))
+    const renamed = findings.find(({ id: one, message }) => one === 'link-key-id' && message.startsWith('bears a name under which'))
+    expect(renamed?.fix[0]).toMatch(/^mv /)
+    const inert = ['npx', 'npm', 'rm', 'mv', 'touch', 'chmod', 'git'].map((name) => `${name}() { :; }`).join('; ')
+    const commands = findings.flatMap(({ fix }) =>
+      fix.flatMap((line) => /\b(?:npx|npm|rm|mv|touch|unset|chmod) .*$/s.exec(line)?.[0] ?? []),
+    )
+    expect(commands.length).toBeGreaterThan(8)
+    for (const command of commands) {
+      const { status, stderr } = spawnSync('sh', ['-c', `${inert}; ${command}`], { cwd: world.root, encoding: 'utf8' })
+      expect([status, existsSync(join(world.root, 'ran'))], `${command}\n${stderr}`).toEqual([0, false])
+    }
+  })
+
   test('as text; without --strict only errors end with exit code 1', () => {
     const world = copyOf()
     rmSync(join(world.root, 'dist/lib.js'))

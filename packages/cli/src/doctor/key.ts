@@ -9,6 +9,7 @@ import { readMetadataFile, walkFiles } from 'intoto/node'
 import { excludeOf } from '../recording.ts'
 import { faulty, type Finding, finding } from './finding.ts'
 import { isTracked } from './git.ts'
+import { path, word } from './shell.ts'
 import { isPrivateKey, keysOfStep, type Situation, textOf } from './situation.ts'
 
 /** Largest file that is looked into for a key. */
@@ -37,7 +38,7 @@ function keyInUse({ keyInUse: used, layout, layoutFile, publicKeys }: Situation)
   const step = layout.payload.steps.at(0)?.name ?? 'build'
   return [
     finding('key-not-in-layout', name, `the layout ${layoutFile} lets this key carry out no step: links that it signs are refused`, [
-      `npx intoto layout renew ${layoutFile} --add-functionary ${step}=${pub} --sign-with OWNER`,
+      `npx intoto layout renew ${path(layoutFile)} --add-functionary ${word(`${step}=${pub}`)} --sign-with OWNER`,
       'or sign with a key that the layout names',
     ]),
   ]
@@ -59,14 +60,14 @@ export async function checkSecrets(s: Situation): Promise<Finding[]> {
 
 function readable(file: string): Finding[] {
   if (process.platform === 'win32' || (statSync(file).mode & 0o077) === 0) return []
-  return [finding('key-readable', file, 'others than you may read this private key', `chmod 600 ${quoted(file)}`)]
+  return [finding('key-readable', file, 'others than you may read this private key', `chmod 600 ${path(file)}`)]
 }
 
 function published(file: string, packs: (file: string) => boolean, s: Situation): Finding {
-  const away = `mv ${quoted(file)} ..`
+  const away = `mv ${path(file)} ..`
   if (s.repository !== undefined && isTracked(file))
     return finding('key-tracked', file, 'git tracks this private key, so whoever has the repository has it', [
-      `git rm --cached ${quoted(file)} && ${away}`,
+      `git rm --cached ${path(file)} && ${away}`,
       'history keeps it: make a new key (npx intoto key rotate) and let the layout forget this one',
     ])
   if (packs(file))
@@ -131,9 +132,4 @@ async function packedBy({ project }: Situation): Promise<(file: string) => boole
   const ignored = textOf('.npmignore') ?? textOf('.gitignore')
   const matches = await excludeOf(ignored?.split(/\r?\n/) ?? [])
   return (file) => !matches(file, false)
-}
-
-/** A path as a shell takes it. */
-function quoted(path: string): string {
-  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
 }

@@ -4,6 +4,7 @@ import { type Key, lintLayout, parseExpires, signersOf } from 'intoto'
 import { count } from '../formats/phrase.ts'
 import { faulty, type Finding, finding } from './finding.ts'
 import { git } from './git.ts'
+import { path } from './shell.ts'
 import type { Situation } from './situation.ts'
 
 /** An expiry nearer than this is told. */
@@ -29,7 +30,7 @@ export async function checkLayout(s: Situation): Promise<Finding[]> {
 
 function absent({ layoutFile, publicKeys, links }: Situation): Finding {
   const owner = publicKeys.at(0)?.file ?? 'in-toto/owner.pub'
-  const learn = `npx intoto layout learn --functionary ${owner} --sign-with OWNER`
+  const learn = `npx intoto layout learn --functionary ${path(owner)} --sign-with OWNER`
   return finding('layout-absent', layoutFile, 'there is no layout, so nothing here can be verified', [
     links.length === 0 ? 'npx unplugin-in-toto init' : learn,
   ])
@@ -37,7 +38,7 @@ function absent({ layoutFile, publicKeys, links }: Situation): Finding {
 
 function expiry({ now, layoutFile }: Situation, expires: string): Finding[] {
   const left = Math.floor((parseExpires(expires) - now.getTime()) / day)
-  const renew = `npx intoto layout renew ${layoutFile} --days 90 --sign-with OWNER`
+  const renew = `npx intoto layout renew ${path(layoutFile)} --days 90 --sign-with OWNER`
   if (left < 0) return [finding('layout-expired', layoutFile, `the layout expired on ${expires}: nothing is verified any more`, renew)]
   if (left >= soon) return []
   return [finding('layout-expires-soon', layoutFile, `the layout expires in ${count(left, 'day')} (${expires})`, renew)]
@@ -45,7 +46,7 @@ function expiry({ now, layoutFile }: Situation, expires: string): Finding[] {
 
 async function signature({ layout, layoutFile, publicKeys }: Situation): Promise<Finding[]> {
   if (layout === undefined) return []
-  const fix = `npx intoto sign -f ${layoutFile} -k OWNER`
+  const fix = `npx intoto sign -f ${path(layoutFile)} -k OWNER`
   if (layout.signatures.length === 0) return [finding('layout-unsigned', layoutFile, 'nobody has signed the layout', fix)]
   const keys = publicKeys.flatMap(({ key }): Key[] => (key === undefined ? [] : [key]))
   if (keys.length === 0 || (await signersOf(layout, keys)).length > 0) return []

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import { type Key, keyidFor, type Layout, type Link, linkFileName } from 'intoto'
 import { count } from '../formats/phrase.ts'
 import { faulty, type Finding, finding } from './finding.ts'
+import { path, word } from './shell.ts'
 import { listedIds, type SeenLink, type Situation } from './situation.ts'
 
 /** Every link that was found. */
@@ -15,6 +16,12 @@ export function checkLinks(s: Situation): Finding[] {
   })
 }
 
+/** Key ids in a link's signatures, and those under which the layout lists the key. */
+interface Ids {
+  readonly ids: readonly string[]
+  readonly listed: readonly string[]
+}
+
 /** A link is looked for under the ids that the layout gives its functionaries: by its file name, and in its signature. */
 function signed({ file, metadata, signer }: SeenLink, layout: Layout | undefined): Finding[] {
   const step = metadata?.payload.name ?? ''
@@ -24,28 +31,34 @@ function signed({ file, metadata, signer }: SeenLink, layout: Layout | undefined
     return [
       finding('link-actor', file, message, [
         'build again with a key that may',
-        `or npx intoto layout renew --add-functionary ${step}=KEY.pub --sign-with OWNER`,
+        `or npx intoto layout renew --add-functionary ${word(`${step}=KEY.pub`)} --sign-with OWNER`,
       ]),
     ]
   }
   const listed = listedIds(layout, step, signer)
   const ids = metadata?.signatures.map(({ keyid }) => keyid) ?? []
   if (listed.some((id) => ids.includes(id) && basename(file) === linkFileName(step, id))) return []
-  return [finding('link-key-id', file, idMessage(ids, listed), idFix(file, step, signer, listed))]
+  return [finding('link-key-id', file, idMessage(step, { ids, listed }), idFix(file, step, signer, { ids, listed }))]
 }
 
-function idMessage(ids: readonly string[], listed: readonly string[]): string {
+function idMessage(step: string, o: Ids): string {
+  const known = o.listed.find((id) => o.ids.includes(id))
   const short = (some: readonly string[]): string => some.map((id) => id.slice(0, 8)).join(', ')
-  return `filed under key id ${short(ids)}, while the layout lists that key as ${short(listed)}: no verifier finds this link`
+  return known === undefined
+    ? `filed under key id ${short(o.ids)}, while the layout lists that key as ${short(o.listed)}: no verifier finds this link`
+    : `bears a name under which no verifier looks for it: links of "${step}" by that key are ${linkFileName(step, known)}`
 }
 
-function idFix(file: string, step: string, key: Key, listed: readonly string[]): string[] {
-  const style = (['python', 'go', 'devguard'] as const).find((one) => listed.includes(keyidFor(key, one)))
+function idFix(file: string, step: string, key: Key, o: Ids): string[] {
+  const known = o.listed.find((id) => o.ids.includes(id))
+  if (known !== undefined) return [`mv ${path(file)} ${path(join(dirname(file), linkFileName(step, known)))}`]
+  const style = (['python', 'go', 'devguard'] as const).find((one) => o.listed.includes(keyidFor(key, one)))
   if (style === undefined) return ['list the key in the layout under an id that "npx intoto key show" prints']
   const target = join(dirname(file), linkFileName(step, keyidFor(key, style)))
   const again = `record with --keyid-style ${style} (in the bundler’s configuration: keyidStyle: '${style}')`
   if (style === 'devguard') return [again]
-  return [`npx intoto sign -f ${file} -k KEY --keyid-style ${style} -o ${target} && rm ${file}`, `from now on ${again}`]
+  const signed = `npx intoto sign -f ${path(file)} -k KEY --keyid-style ${style} -o ${path(target)}`
+  return [target === file ? signed : `${signed} && rm ${path(file)}`, `from now on ${again}`]
 }
 
 /** Products of a link that lies in an output folder should lie there, too. */
@@ -57,7 +70,7 @@ function stale(link: SeenLink, { products, name }: Link, s: Situation): Finding[
   const gone = bases.map((base) => names.filter((product) => !existsSync(join(base, product)))).sort((a, b) => a.length - b.length)[0] ?? []
   if (gone.length === 0) return []
   const message = `speaks of ${count(names.length, 'product')}, of which ${gone.length === 1 ? 'one is' : `${gone.length} are`} not on disk: ${gone[0]}`
-  return [finding('link-stale', link.file, message, [`rm ${link.file}`, `then carry out the step "${name}" again`])]
+  return [finding('link-stale', link.file, message, [`rm ${path(link.file)}`, `then carry out the step "${name}" again`])]
 }
 
 /** Links of in-toto/ and of the working directory are evidence kept apart; those elsewhere lie among what was built. */
@@ -76,7 +89,7 @@ export function checkDeployed({ links, project, bundlers }: Situation): Finding[
   const where = bundlers.at(0)?.file ?? 'the bundler’s configuration'
   return [
     finding('link-deployed', link.file, message, [
-      `in ${where}: inToto({ linkDir: 'in-toto' }), then rm ${link.file}`,
+      `in ${where}: inToto({ linkDir: 'in-toto' }), then rm ${path(link.file)}`,
       'if that is meant, or links are left out of what is deployed, all is well',
     ]),
   ]

@@ -2,6 +2,7 @@
 import { isPublished } from '../init/recipe.ts'
 import { type Finding, finding } from './finding.ts'
 import { git } from './git.ts'
+import { word } from './shell.ts'
 import type { Situation } from './situation.ts'
 
 /** package.json beside the remotes of git. */
@@ -19,7 +20,7 @@ export function checkRepository({ project, repository }: Situation): Finding[] {
   const isObject = typeof given === 'object' && given !== null
   const url = isObject ? (given as { url?: unknown }).url : given
   const member = isObject ? 'repository.url' : 'repository'
-  const fix = `npm pkg set "${member}=git+https://${first.place}.git"`
+  const fix = `npm pkg set ${word(`${member}=git+https://${first.place}.git`)}`
   if (url === undefined) return [finding('repository-absent', 'package.json', 'names no repository, which npm wants for provenance', fix)]
   const place = typeof url === 'string' ? placeOf(url) : undefined
   if (place !== undefined && remotes.some((remote) => remote.place.toLowerCase() === place.toLowerCase())) return []

@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs'
 import { type Finding, finding } from './finding.ts'
 import { git } from './git.ts'
+import { path } from './shell.ts'
 import type { Situation } from './situation.ts'
 
 /** Clocks of file systems and of other machines may be ahead by this much. */
@@ -23,7 +24,7 @@ export function checkTime(s: Situation): Finding[] {
 }
 
 function advice(file: string): string[] {
-  return [`touch ${file}`, 'if the clock of this machine is behind, set it: expiry of layouts is judged by it']
+  return [`touch ${path(file)}`, 'if the clock of this machine is behind, set it: expiry of layouts is judged by it']
 }
 
 function stamp(time: number): string {

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { remarkOn } from '../environment.ts'
 import { type Finding, finding } from './finding.ts'
+import { word } from './shell.ts'
 import { type Situation, textOf } from './situation.ts'
 import { workflows } from './workflow.ts'
 
@@ -10,7 +11,7 @@ export function checkVariables(s: Situation): Finding[] {
   const root = s.repository ?? '.'
   const here = Object.keys(process.env)
     .sort()
-    .flatMap((name) => unknown(name, name, `unset ${name}`))
+    .flatMap((name) => unknown(name, name, `unset ${word(name)}`))
   const texts: [string, string][] = [
     ['package.json', Object.values(s.scripts).join('\n')],
     ...workflows(s).map(({ file, text }): [string, string] => [file, text]),

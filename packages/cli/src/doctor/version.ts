@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import type { ClientName } from 'intoto-npm'
 import { upward } from '../init/detect.ts'
 import { type Finding, finding } from './finding.ts'
+import { word } from './shell.ts'
 import { parsedObject, type Situation, textOf } from './situation.ts'
 
 const names = ['unplugin-in-toto', 'intoto-cli', 'intoto-npm', 'intoto']
@@ -21,7 +22,7 @@ export function checkVersions({ client }: Situation): Finding[] {
   const listed = [...new Set(found.map(({ name, version }) => `${name} ${version}`))]
   const wanted = found.find(({ name }) => name === 'unplugin-in-toto')?.version ?? found[0]?.version ?? ''
   const odd = [...new Set(found.filter(({ version }) => version !== wanted).map(({ name }) => name))]
-  const fix = `${adding[client]} ${odd.map((name) => `${name}@${wanted}`).join(' ')}, or take them out of package.json and install again`
+  const fix = `${adding[client]} ${odd.map((name) => word(`${name}@${wanted}`)).join(' ')}, or take them out of package.json and install again`
   return [finding('versions-differ', 'node_modules', `versions that do not belong together: ${listed.join(', ')}`, fix)]
 }
 
