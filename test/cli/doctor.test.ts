@@ -565,6 +565,54 @@ describe.skipIf(isWindows)('a mistake is found, alone, and repaired', () => {
     expect(findings[0]?.fix).toEqual(['list the key in the layout under an id that "npx intoto key show" prints'])
   })
 
+  const gate = 'intoto verify "dist dir" -k in-toto/owner.pub && echo "it\'s $HOME"'
+  test.each<[string, Record<string, string>, Record<string, string>]>([
+    [
+      'into a script that is not there',
+      { postpublish: `intoto verify "a & b" -k 'in-toto/owner.pub' -n "it's $HOME"` },
+      { prepublishOnly: `intoto verify "a & b" -k 'in-toto/owner.pub' -n "it's $HOME"` },
+    ],
+    [
+      'behind what is done before a package is published',
+      { prepublishOnly: 'npm test && npm run build', prepack: 'intoto verify dist -k in-toto/owner.pub' },
+      { prepublishOnly: 'npm test && npm run build && intoto verify dist -k in-toto/owner.pub' },
+    ],
+    [
+      'before what is done when a tarball is there',
+      { postpack: 'rm -r "dist dir"', prepack: 'intoto postpack -k in-toto/owner.pub' },
+      { postpack: 'intoto postpack -k in-toto/owner.pub && rm -r "dist dir"' },
+    ],
+    [
+      'with a part of another script, which stays where it is',
+      { postpublish: gate },
+      { prepublishOnly: 'intoto verify "dist dir" -k in-toto/owner.pub', postpublish: gate },
+    ],
+    [
+      'that has a command of ours, but no gate',
+      { prepublishOnly: 'intoto run -n build -- rollup -c', postpublish: 'intoto verify dist -k in-toto/owner.pub' },
+      { prepublishOnly: 'intoto run -n build -- rollup -c && intoto verify dist -k in-toto/owner.pub' },
+    ],
+    [
+      'with a key, beside what it does',
+      { postpack: 'echo "a" && intoto postpack && echo \'b\'' },
+      { postpack: 'echo "a" && intoto postpack -k in-toto/owner.pub && echo \'b\'' },
+    ],
+    ['as a hook', { postpack: 'npm run clean' }, { postpack: 'intoto postpack -k in-toto/owner.pub && npm run clean' }],
+    ['not instead of one that releases', { release: 'changeset publish' }, { release: 'changeset publish' }],
+  ])('a gate is put %s, and nothing gets lost', (what, scripts, repaired) => {
+    const world = copyOf()
+    change(world, (manifest) => {
+      manifest['scripts'] = scripts
+      if (what.startsWith('not instead')) manifest['packageManager'] = 'yarn@4.9.1'
+    })
+    const [first] = told(world).findings
+    const commands = first?.fix.filter((line) => line.startsWith('npm pkg ')) ?? []
+    expect(commands).toHaveLength(what.startsWith('not instead') ? 0 : 1)
+    for (const command of commands) shell(world, command)
+    const manifest = JSON.parse(readFileSync(join(world.root, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
+    expect(manifest.scripts).toEqual(repaired)
+  })
+
   test('no suggested command runs what a name says', async () => {
     const world = copyOf()
     const odd = `b$(echo>ran)'"\`echo>ran\``

@@ -6,6 +6,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { isPublished } from '../init/recipe.ts'
 import { type Finding, finding } from './finding.ts'
+import { path, word } from './shell.ts'
 import { type Situation, textOf } from './situation.ts'
 import { workflows } from './workflow.ts'
 
@@ -13,7 +14,7 @@ import { workflows } from './workflow.ts'
 interface Use {
   readonly script: string
   readonly verb: string
-  /** Its words up to the next command. */
+  /** Its words up to the next command; what stands in quotes begins none. */
   readonly line: string
 }
 
@@ -22,10 +23,10 @@ export function checkScripts(s: Situation): Finding[] {
   if (s.project === undefined || !isPublished(s.project.manifest) || !s.isSetUp) return []
   const uses = Object.keys(s.scripts).flatMap((script) => usesOf(s.scripts, script))
   const late = uses.filter(({ script, verb }) => ['publish', 'postpublish'].includes(script) && isGate(verb))
-  if (late.length > 0) return late.slice(0, 1).map((use) => tooLate(use, s))
+  if (late.length > 0) return late.slice(0, 1).map((use) => tooLate(use, uses, s))
   if (s.isModernYarn) return yarnOnly(uses, s)
   const misplaced = uses.filter(({ script, verb }) => verb === 'postpack' && hooksBefore.includes(script))
-  if (misplaced.length > 0) return misplaced.slice(0, 1).map(misplacedHook)
+  if (misplaced.length > 0) return misplaced.slice(0, 1).map((use) => misplacedHook(use, uses, s))
   return [...early(uses, s), ...skipped(uses), ...absent(uses, s)]
 }
 
@@ -38,7 +39,7 @@ function isGate(verb: string): boolean {
 /** Our commands in a script, and in the scripts that it calls. */
 export function usesOf(scripts: Readonly<Record<string, string>>, script: string): Use[] {
   const text = expanded(scripts, scripts[script] ?? '', 3)
-  return Array.from(text.matchAll(/\b(?:intoto|unplugin-in-toto)\s+([a-z]+)\b([^&|;]*)/g), ([line, verb = '']) => ({
+  return Array.from(text.matchAll(/\b(?:intoto|unplugin-in-toto)\s+([a-z]+)\b(?:"[^"]*"|'[^']*'|[^&|;"'])*/g), ([line, verb = '']) => ({
     script,
     verb,
     line: line.trim(),
@@ -53,34 +54,51 @@ export function expanded(scripts: Readonly<Record<string, string>>, text: string
   )
 }
 
-function tooLate({ script, verb, line }: Use, s: Situation): Finding {
-  const message = `"intoto ${verb}" stands in the script "${script}", which runs when the package is published already`
-  const right = verb === 'postpack' ? 'postpack' : 'prepublishOnly'
-  const put = s.isModernYarn ? release(s) : `npm pkg set "scripts.${right}=${line}"`
-  const take = s.scripts[script] === line ? `npm pkg delete scripts.${script}` : `take it out of "${script}"`
-  return finding('gate-too-late', 'package.json', message, s.scripts[right]?.includes('intoto ') === true ? take : [put, take])
+function tooLate(use: Use, uses: readonly Use[], s: Situation): Finding {
+  const message = `"intoto ${use.verb}" stands in the script "${use.script}", which runs when the package is published already`
+  if (s.isModernYarn)
+    return finding('gate-too-late', 'package.json', message, publishesByUs(uses, s) ? taken(use, s) : [release(s), taken(use, s)])
+  const fix = moved(use, use.verb === 'postpack' ? 'postpack' : 'prepublishOnly', { uses, s })
+  return finding('gate-too-late', 'package.json', message, fix)
 }
 
-function misplacedHook({ script, line }: Use): Finding {
-  const message = `"intoto postpack" stands in the script "${script}", when there is no tarball yet`
-  return finding('postpack-misplaced', 'package.json', message, [`npm pkg set "scripts.postpack=${line}"`, `take it out of "${script}"`])
+function misplacedHook(use: Use, uses: readonly Use[], s: Situation): Finding {
+  const message = `"intoto postpack" stands in the script "${use.script}", when there is no tarball yet`
+  return finding('postpack-misplaced', 'package.json', message, moved(use, 'postpack', { uses, s }))
 }
 
 function early(uses: readonly Use[], s: Situation): Finding[] {
   const verify = (names: readonly string[]): Use | undefined => uses.find(({ script, verb }) => verb === 'verify' && names.includes(script))
-  const move = ({ script, line }: Use): string[] => [
-    `npm pkg set "scripts.prepublishOnly=${line}"`,
-    s.scripts[script] === line ? `npm pkg delete scripts.${script}` : `take it out of "${script}"`,
-  ]
   const installing = s.client === 'yarn' ? undefined : verify(['prepublish'])
   if (installing !== undefined) {
     const message = 'the gate stands in the script "prepublish", which npm runs on every install and not before it publishes'
-    return [finding('gate-on-install', 'package.json', message, move(installing))]
+    return [finding('gate-on-install', 'package.json', message, moved(installing, 'prepublishOnly', { uses, s }))]
   }
   const packing = verify(['prepack', 'prepare'])
   if (packing === undefined) return []
   const message = `the gate stands in the script "${packing.script}", which runs on packing and installing, too, before the step "package" has its link`
-  return [finding('gate-too-early', 'package.json', message, move(packing))]
+  return [finding('gate-too-early', 'package.json', message, moved(packing, 'prepublishOnly', { uses, s }))]
+}
+
+/** How one of our commands gets into the script in which it can do its work: the old place is cleared only after the new one has it. */
+function moved(use: Use, to: Hook, { uses, s }: { uses: readonly Use[]; s: Situation }): string[] {
+  const take = taken(use, s)
+  if (uses.some(({ script, verb }) => script === to && verb === use.verb)) return [take]
+  const put = added(to, use.line, s)
+  return s.scripts[use.script] === use.line ? [`${put} && ${take}`] : [put, take]
+}
+
+function taken({ script, line }: Use, { scripts }: Situation): string {
+  return scripts[script] === line ? `npm pkg delete scripts.${script}` : `take it out of "${script}"`
+}
+
+type Hook = 'prepublishOnly' | 'postpack'
+
+/** What a script does already, it goes on doing: before a gate it may build, behind the hook it may clean up what was packed. */
+function added(script: Hook, line: string, { scripts }: Situation): string {
+  const old = scripts[script]?.trim() ?? ''
+  const both = script === 'postpack' ? [line, old] : [old, line]
+  return `npm pkg set ${word(`scripts.${script}=${both.filter((one) => one !== '').join(' && ')}`)}`
 }
 
 /** No hook runs where scripts are switched off. */
@@ -109,10 +127,13 @@ function absent(uses: readonly Use[], s: Situation): Finding[] {
   const hook = uses.find(({ script, verb }) => script === 'postpack' && verb === 'postpack')
   if (hook !== undefined && !/\s(?:-k|--verification-keys)\b/.test(hook.line)) {
     const message = '"intoto postpack" without -k signs a link and verifies nothing: what does not follow the layout is published'
-    return [finding('postpack-unverified', 'package.json', message, `npm pkg set "scripts.postpack=${hook.line} -k ${owner}"`)]
+    const script = s.scripts['postpack'] ?? ''
+    const whole = script.replace(hook.line, () => `${hook.line} -k ${owner}`)
+    const fix = whole === script ? `add -k ${owner} to "intoto postpack"` : `npm pkg set ${word(`scripts.postpack=${whole}`)}`
+    return [finding('postpack-unverified', 'package.json', message, fix)]
   }
   if (hook !== undefined) return []
-  const fix = s.client === 'npm' ? `npm pkg set "scripts.postpack=intoto postpack -k ${owner}"` : release(s)
+  const fix = s.client === 'npm' ? added('postpack', `intoto postpack -k ${owner}`, s) : release(s)
   if (uses.some(({ script, verb }) => verb === 'verify' && hooksBefore.includes(script))) {
     // Other clients give no digest of what they upload; there the early no is all that hooks can do.
     if (s.client !== 'npm') return []
@@ -120,7 +141,8 @@ function absent(uses: readonly Use[], s: Situation): Finding[] {
       'the gate sees dist before "prepare" and "prepack" may change it: the script "postpack", which sees the tarball, is missing'
     return [finding('postpack-absent', 'package.json', message, fix)]
   }
-  return [finding('gate-absent', 'package.json', 'the package is published, and no script verifies it before', [fix, release(s)])]
+  const either = s.client === 'npm' ? [fix, `or ${release(s)}`] : fix
+  return [finding('gate-absent', 'package.json', 'the package is published, and no script verifies it before', either)]
 }
 
 /** `intoto publish` verifies by itself, wherever it stands. */
@@ -139,11 +161,15 @@ function yarnOnly(uses: readonly Use[], s: Situation): Finding[] {
   return [finding('gate-absent', 'package.json', 'the package is published, and no script verifies it before', release(s))]
 }
 
+/** Two commands that publish make no release: one that is there gives way, and only a person knows which part of a script that is. */
 function release(s: Situation): string {
-  return `npm pkg set "scripts.release=intoto publish -k ${ownerOf(s)}"`
+  const line = `intoto publish -k ${ownerOf(s)}`
+  if (s.scripts['release'] !== undefined) return `write ${line} into the script "release", for what publishes there`
+  return `npm pkg set ${word(`scripts.release=${line}`)}`
 }
 
+/** The owner's public key, as a word of a script. */
 function ownerOf({ publicKeys }: Situation): string {
   const files = publicKeys.map(({ file }) => file)
-  return files.find((file) => file.endsWith('owner.pub')) ?? files.at(0) ?? 'in-toto/owner.pub'
+  return path(files.find((file) => file.endsWith('owner.pub')) ?? files.at(0) ?? 'in-toto/owner.pub')
 }
