@@ -155,6 +155,16 @@ describe('intoto provenance', () => {
     expect([failed.code, failed.err]).toEqual([1, expect.stringMatching(/^E_\w+ .*lib-1\.0\.0\.tgz/m)])
     expect((await statementOf('failed.json')).predicate).toMatchObject({ verificationResult: 'FAILED' })
   })
+
+  test('signs no verdict that is milder than by default, or of another time', async () => {
+    for (const flags of [['--at', '2026-01-01'], ['--command-mismatch', 'warn'], ['--statements'], ['--limit', 'fileBytes=1000000']]) {
+      const vsa = ['--predicate', 'vsa', '-k', 'in-toto/owner.pub', '--signing-key', '../keys/ci', '-o', 'none.jsonl', ...flags]
+      const refused = await intoto('provenance', tarball, ...vsa)
+      expect([refused.code, refused.err]).toEqual([2, expect.stringContaining(`leave out ${flags[0]}`)])
+      expect(refused.err).toMatch(/^E_CONFIG /m)
+      expect(existsSync(at('none.jsonl'))).toBe(false)
+    }
+  })
 })
 
 describe('intoto evidence', () => {

@@ -257,6 +257,12 @@ describe('verificationSummary', () => {
     })
   })
 
+  it('says when it was verified, which is not always the time that it was judged as of', () => {
+    const { predicate } = verificationSummary(input({ timeVerified: '2031-02-01T00:00:00Z' }))
+    expect(predicate).toMatchObject({ timeVerified: '2031-02-01T00:00:00Z' })
+    expect(code(() => verificationSummary(input({ timeVerified: 'today' })))).toBe('E_CONFIG')
+  })
+
   it('says FAILED for a report that is not ok', () => {
     const { predicate } = verificationSummary(input({ report: report({ ok: false }) }))
     expect(predicate).toMatchObject({ verificationResult: 'FAILED', verifiedLevels: ['FAILED'] })

@@ -31,7 +31,7 @@ import { writeReport } from './output.ts'
 import { declareSigner, requireSigner, type SigningFlags } from './signing.ts'
 import { refuseTarget } from './target.ts'
 import { escape } from './terminal.ts'
-import { declareVerdict, inputsOf, reachVerdict, type VerdictFlags } from './verdict.ts'
+import { declareVerdict, inputsOf, loosenedBy, reachVerdict, type VerdictFlags } from './verdict.ts'
 import { version } from './version.ts'
 
 interface Flags extends SigningFlags, VerdictFlags {
@@ -69,6 +69,7 @@ export const provenance: CommandFile = {
     const output = flags.output ?? `${file}.intoto.jsonl`
     const inputs = inputsOf(flags, call.args)
     refuseTarget(output, { command: 'provenance', content: 'a Statement', inputs })
+    if (flags.predicate === 'vsa') refuseLoosened(flags)
     if (flags.bundle !== undefined) refuseTarget(flags.bundle, { command: 'provenance', content: 'a bundle', inputs })
     const signer = await requireSigner(flags, call.terminal)
     const statement = flags.predicate === 'vsa' ? await summaryOf(file, flags, call) : await statementOf(file, flags, signer)
@@ -156,6 +157,16 @@ function sourceOf(manifest: Manifest): { repository: string; commit: string } | 
   return { repository: url, commit: git.commit }
 }
 
+/** A summary has no place for what made its verdict milder, and whoever reads it can't ask. */
+function refuseLoosened(flags: Flags): void {
+  const [first] = loosenedBy(flags)
+  if (first === undefined) return
+  throw misuse(`provenance: no verification summary of a verdict that is milder than usual (${first})`, [
+    `leave out ${first.split(' ')[0]}: a summary says what "intoto verify" says by default`,
+    'the verdict itself, with what was loosened: intoto verify --format json',
+  ])
+}
+
 /** The verdict as a Statement; a refusal is one, too. */
 async function summaryOf(file: string, flags: Flags, call: Call): Promise<Statement> {
   const terminal = { ...call.terminal, out: call.terminal.err, print: (text: string) => call.terminal.note(text.trimEnd()) }
@@ -169,6 +180,7 @@ async function summaryOf(file: string, flags: Flags, call: Call): Promise<Statem
   const subject = packageSubject((await subjectOf(file)).subject)
   return verificationSummary({
     report,
+    timeVerified: `${new Date().toISOString().slice(0, 19)}Z`,
     subject: { ...subject, digest: subject.digest ?? {} },
     layout: { sha256 },
     links,

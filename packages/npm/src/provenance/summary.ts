@@ -21,6 +21,8 @@ export interface Summary {
   layout: { sha256: string; uri?: string }
   /** sha256 of each link file that counted, under the name that the Report has for it. */
   links: Readonly<Record<string, string>>
+  /** When it was verified, by the clock. The Report's time unless given, which is not that where somebody had it judged as of another. */
+  timeVerified?: string
   /** Who verified; ours unless given. Consumers accept pairs of signer and verifier. */
   verifierId?: string
   /** Component to version. */
@@ -38,7 +40,7 @@ export function verificationSummary(o: Summary): Statement {
   if (report.product === undefined) throw refusal('no file was judged, only links among themselves', 'name the product that is verified')
   const predicate = {
     verifier: { id: o.verifierId ?? layoutVerifierId, ...(o.verifierVersion === undefined ? {} : { version: { ...o.verifierVersion } }) },
-    ...time('timeVerified', report.time),
+    ...time('timeVerified', o.timeVerified ?? report.time),
     resourceUri: o.resourceUri ?? subject.name ?? subject.uri ?? hashUri(subject.digest['sha256'] ?? ''),
     policy: { uri: o.layout.uri ?? hashUri(o.layout.sha256), digest: { sha256: o.layout.sha256 } },
     inputAttestations: [...counted(report)].map((file) => inputOf(file, o.links)),
