@@ -18,8 +18,9 @@ import {
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { decodeMetadata, importKey, type Link, type Statement } from 'intoto'
+import { decodeMetadata, importKey, type Link, linkFileName, type Statement } from 'intoto'
 import { layoutVerifierId, npmPackBuildType, readLines, readTarball, unhostedBuilderId, verifyBundle } from 'intoto-npm'
+import { alice, layout as layoutOf, linkFile, owner, signed, step } from '../intoto/world.ts'
 import { type FakeArchivista, startArchivista } from '../npm/archivista.ts'
 import { type FakeRegistry, startOci } from '../npm/oci.ts'
 import { type Chain, makeChain } from './chain.ts'
@@ -164,6 +165,30 @@ describe('intoto provenance', () => {
       expect(refused.err).toMatch(/^E_CONFIG /m)
       expect(existsSync(at('none.jsonl'))).toBe(false)
     }
+  })
+
+  test('signs the verdict of a chain with a sublayout, with the links of both', async () => {
+    const began = new Date().toISOString().slice(0, 19)
+    const { sha256 } = await readTarball(at(tarball))
+    const inner = linkFileName('package', alice.key.keyid).replace(/\.link$/, '')
+    mkdirSync(at('sub', inner), { recursive: true })
+    copyFileSync(at(tarball), at('sub', tarball))
+    writeFileSync(at('sub/owner.pub'), owner.publicPem)
+    writeFileSync(at('sub/root.layout'), await signed(layoutOf([step('package')]), [owner]))
+    writeFileSync(at('sub', `${inner}.link`), await signed(layoutOf([step('pack')]), [alice]))
+    for (const [name, bytes] of Object.entries(await linkFile(alice, { name: 'pack', products: { [tarball]: { sha256 } } })))
+      writeFileSync(at('sub', inner, name), bytes)
+    const trust = ['-k', 'sub/owner.pub', '-l', 'sub/root.layout', '-d', 'sub', '--base-path', 'sub', '--signing-key', '../keys/ci']
+    const made = await intoto('provenance', `sub/${tarball}`, '--predicate', 'vsa', ...trust, '--bundle', 'sub.json')
+    expect(made.code, made.err).toBe(0)
+    const { predicate } = (await statementOf('sub.json')) as Statement & {
+      predicate: { timeVerified: string; inputAttestations: object[] }
+    }
+    expect(predicate).toMatchObject({
+      verificationResult: 'PASSED',
+      inputAttestations: [{ name: `${inner}.link` }, { name: expect.any(String) as string }],
+    })
+    expect([began, predicate.timeVerified].toSorted()).toEqual([began, predicate.timeVerified])
   })
 })
 

@@ -6,7 +6,18 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { posix } from 'node:path'
 import { Option } from './flags.ts'
-import { decodeMetadata, hasSignature, InTotoError, isLink, type Link, type Signer, sign, type Statement, toStatement } from 'intoto'
+import {
+  decodeMetadata,
+  hasSignature,
+  InTotoError,
+  isLink,
+  type Link,
+  type Report,
+  type Signer,
+  sign,
+  type Statement,
+  toStatement,
+} from 'intoto'
 import { gitState, hashFile, linkDirectory, loadSigner, readMetadataFile, writeFileAtomic } from 'intoto/node'
 import {
   addLine,
@@ -167,13 +178,21 @@ function refuseLoosened(flags: Flags): void {
   ])
 }
 
+/** Files of all links, those of sublayouts included. */
+function linkFiles({ steps }: Report): string[] {
+  return steps.flatMap(({ links, sublayout }) => [
+    ...links.map(({ file }) => file),
+    ...(sublayout === undefined ? [] : linkFiles(sublayout)),
+  ])
+}
+
 /** The verdict as a Statement; a refusal is one, too. */
 async function summaryOf(file: string, flags: Flags, call: Call): Promise<Statement> {
   const terminal = { ...call.terminal, out: call.terminal.err, print: (text: string) => call.terminal.note(text.trimEnd()) }
   const { report, context } = await reachVerdict(flags, { command: 'provenance', products: [file], terminal })
   await writeReport(report, { outputs: undefined, context, terminal })
   const links: { [file: string]: string } = Object.create(null)
-  for (const { file: path } of report.steps.flatMap((step) => step.links)) links[path] = hashFile(path).sha256
+  for (const path of linkFiles(report)) links[path] = hashFile(path).sha256
   const sha256 = createHash('sha256')
     .update(readMetadataFile(flags.layout, { what: 'layout' }))
     .digest('hex')
