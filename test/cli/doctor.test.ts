@@ -716,6 +716,17 @@ describe('odd projects', () => {
       'a configuration that is no code',
       { 'package.json': '{"name":"a","devDependencies":{"vite":"8","unplugin-in-toto":"1"}}', 'vite.config.js': 'unplugin-in-toto {{{' },
     ],
+    [
+      'scripts that call each other without end',
+      {
+        'package.json': JSON.stringify({
+          name: 'a',
+          devDependencies: { 'unplugin-in-toto': '1' },
+          scripts: Object.fromEntries(['a', 'b', 'c', 'd'].map((name, i) => [name, `npm run ${'bcda'[i]} && `.repeat(300)])),
+        }),
+      },
+    ],
+    ['a key without end', { 'package.json': '{"name":"a"}', 'in-toto/a.pem': `-----BEGIN PRIVATE KEY-----${' '.repeat(65_000)}` }],
     ['folders for files', { 'package.json/x': '', 'in-toto/root.layout/x': '', 'in-toto/a.pub/x': '', 'dist/build.01234567.link/x': '' }],
     [
       'workflows that are none',

@@ -76,7 +76,7 @@ export type {
   RegistryQuery,
   RegistrySearch,
 } from './publish/index.ts'
-export { refuseSecrets, type SecretOptions } from './secret.ts'
+export { hasPrivateKey, refuseSecrets, type SecretOptions } from './secret.ts'
 export { isSafeName, openStore } from './store/index.ts'
 export type {
   Credentials,

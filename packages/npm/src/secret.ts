@@ -48,8 +48,12 @@ function viewOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
-/** Looks at each letter once: a beginning in what was searched already would have no more of a body than the one before it. */
-function hasPrivateKey(bytes: Buffer): boolean {
+/**
+ * Is a private key in here, in PEM form, encrypted or not? Looks at each letter once: a beginning in what was searched already would have no more of a body
+ * than the one before it.
+ */
+export function hasPrivateKey(content: Uint8Array): boolean {
+  const bytes = viewOf(content)
   if (!bytes.includes('PRIVATE KEY-----')) return false
   const text = bytes.toString('latin1')
   for (let at = behind(begin, text, 0); at >= 0; at = behind(begin, text, at)) {

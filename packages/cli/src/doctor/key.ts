@@ -6,11 +6,12 @@ import { existsSync, realpathSync, statSync } from 'node:fs'
 import { isAbsolute, relative, resolve, sep } from 'node:path'
 import { fromUtf8, importSigner, keyMaterial, type Key } from 'intoto'
 import { readMetadataFile, walkFiles } from 'intoto/node'
+import { hasPrivateKey } from 'intoto-npm'
 import { excludeOf } from '../recording.ts'
 import { faulty, type Finding, finding } from './finding.ts'
 import { isTracked } from './git.ts'
 import { path, word } from './shell.ts'
-import { isPrivateKey, keysOfStep, type Situation, textOf } from './situation.ts'
+import { keysOfStep, type Situation, textOf } from './situation.ts'
 
 /** Largest file that is looked into for a key. */
 const largest = 64 * 1024
@@ -97,7 +98,7 @@ async function privateKeysInside(s: Situation): Promise<string[]> {
 async function isOurs(file: string, s: Situation, known: ReadonlySet<string>): Promise<boolean> {
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? Infinity) > largest) return false
   const bytes = readMetadataFile(file, { what: 'key', limit: largest })
-  if (!isPrivateKey(bytes)) return false
+  if (!hasPrivateKey(bytes)) return false
   if (file.startsWith('in-toto/') || existsSync(`${file}.pub`)) return true
   if (s.keyInUse?.file !== undefined && sameFile(file, s.keyInUse.file)) return true
   try {

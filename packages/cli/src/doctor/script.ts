@@ -46,12 +46,22 @@ export function usesOf(scripts: Readonly<Record<string, string>>, script: string
   }))
 }
 
+/** Letters that the scripts which a script calls may add to it: each can call all others, many times. */
+const longestScripts = 16 * 1024
+
 /** A script with those that it calls by name in their places. */
 export function expanded(scripts: Readonly<Record<string, string>>, text: string, depth: number): string {
-  if (depth === 0) return text
-  return text.replace(/\b(?:npm|pnpm|yarn|bun)(?:\s+run(?:-script)?)?\s+([\w:.-]+)/g, (whole, name: string) =>
-    Object.hasOwn(scripts, name) ? expanded(scripts, scripts[name] ?? '', depth - 1) : whole,
-  )
+  let room = longestScripts
+  const within = (part: string, level: number): string =>
+    level === 0
+      ? part
+      : part.replace(/\b(?:npm|pnpm|yarn|bun)(?:\s+run(?:-script)?)?\s+([\w:.-]+)/g, (whole, name: string) => {
+          const called = Object.hasOwn(scripts, name) ? (scripts[name] ?? '') : undefined
+          if (called === undefined || called.length > room) return whole
+          room -= called.length
+          return within(called, level - 1)
+        })
+  return within(text, depth)
 }
 
 function tooLate(use: Use, uses: readonly Use[], s: Situation): Finding {

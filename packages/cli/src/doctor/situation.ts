@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { fromUtf8, hasSignature, isLink, isLinkFileName, type Key, keyMaterial, type Layout, type Link, type Metadata } from 'intoto'
+import { hasSignature, isLink, isLinkFileName, type Key, keyMaterial, type Layout, type Link, type Metadata } from 'intoto'
 import { findSigner, type FoundSigner, loadKey, loadSigner, readMetadataFile } from 'intoto/node'
 import { type ClientName, findLockfile, isClientName } from 'intoto-npm'
 import { configuredBundlers, distOf, type FoundBundler, type Manifest, type Project, projectOf, upward } from '../init/detect.ts'
@@ -238,13 +238,4 @@ export function listedIds(layout: Layout, step: string, key: Key): string[] {
   const material = keyMaterial(key)
   const ids = layout.steps.find(({ name }) => name === step)?.pubkeys ?? []
   return [...new Set(ids)].filter((id) => Object.hasOwn(layout.keys, id) && keyMaterial(layout.keys[id] as Key) === material)
-}
-
-/** Is this the private half of a key, by its text? Text that only speaks of such keys is none. */
-export function isPrivateKey(bytes: Uint8Array): boolean {
-  try {
-    return /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----\s+[A-Za-z0-9+/=:,.\s-]{40,}-----END /.test(fromUtf8(bytes))
-  } catch {
-    return false
-  }
 }
