@@ -154,4 +154,16 @@ describe('the check before both', () => {
     below[0]! -= 3
     expect(isWeakPoint(below)).toBe(false)
   })
+
+  it('is a key only when it is a point of the curve, in both fillings alike', async () => {
+    const answers: boolean[] = []
+    for (let first = 0; first < 64; first++) {
+      const point = Uint8Array.of(first, ...zero.subarray(2), first < 32 ? 0 : 5)
+      const spki = Buffer.from(`302a300506032b6570032100${toHex(point)}`, 'hex')
+      const [onNode, onWeb] = await Promise.all([node.isUsable(algorithms[0]!, spki), web.isUsable(algorithms[0]!, spki)])
+      expect([first, onNode]).toEqual([first, onWeb])
+      answers.push(onNode)
+    }
+    expect([answers.includes(true), answers[2], answers[7]]).toEqual([true, false, false])
+  })
 })

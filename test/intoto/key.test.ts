@@ -114,6 +114,11 @@ describe('importKey', () => {
       writePem('PUBLIC KEY', Buffer.concat([p256.subarray(0, -1), Buffer.of(p256.at(-1)! ^ 1)])),
       /point/,
     ],
+    ...[2, 7].map((y): [string, string, RegExp] => [
+      `a y of Ed25519 without an x: ${y}`,
+      writePem('PUBLIC KEY', Buffer.concat([ed.subarray(0, 12), Buffer.of(y), Buffer.alloc(31)])),
+      /point/,
+    ]),
     [
       'a compressed point',
       writePem('PUBLIC KEY', fromHex(`3039301306072a8648ce3d020106082a8648ce3d03010703220002${toHex(p256.subarray(27, 59))}`)),

@@ -14,6 +14,7 @@ import {
 } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { PrivateKey } from './crypto.ts'
+import { isOnCurve } from './ed25519.ts'
 import { refuseSlow } from './pbes2.ts'
 import type { Algorithm, Hash } from './scheme.ts'
 import { publicMaterial } from './spki.ts'
@@ -30,7 +31,7 @@ export function sha256(data: Uint8Array): Uint8Array {
 
 /** See `Crypto.isUsable`. */
 export async function isUsable(algorithm: Algorithm, spki: Uint8Array): Promise<boolean> {
-  return publicKey(algorithm, spki) !== undefined
+  return publicKey(algorithm, spki) !== undefined && (algorithm.name !== 'Ed25519' || isOnCurve(spki.subarray(12)))
 }
 
 /** See `Crypto.verify`. */

@@ -8,6 +8,7 @@ import { concat, encodeBase64, equalBytes } from '../encoding/bytes.ts'
 import { derTag, readElement, readSequence } from '../encoding/der.ts'
 import type { InTotoError } from '../errors.ts'
 import type { PrivateKey } from './crypto.ts'
+import { littleEndian } from './ed25519.ts'
 import { decryptPbes2 } from './pbes2.ts'
 import { edPkcs8 } from './pkcs8.ts'
 import type { Algorithm } from './scheme.ts'
@@ -72,12 +73,6 @@ function isCofactorless(publicKey: Uint8Array, data: Uint8Array, signature: Uint
   const s = littleEndian(signature.subarray(32))
   const r = Point.BASE.multiplyUnsafe(s).subtract(Point.fromBytes(publicKey).multiplyUnsafe(k))
   return equalBytes(r.toBytes(), encodedR)
-}
-
-function littleEndian(bytes: Uint8Array): bigint {
-  let number = 0n
-  for (let i = bytes.length - 1; i >= 0; i--) number = (number << 8n) | BigInt(bytes[i]!)
-  return number
 }
 
 /** See `Crypto.importPrivate`. */
