@@ -118,6 +118,7 @@ describe('the password of the environment', () => {
   })
 
   test('goes to several repositories of one registry, and no further than to a folder beside it', async () => {
+    mkdirSync(join(place, 'store'))
     const stores = ['dir:store', `archivista+http://${host}`, `archivista+http://${host}/team`]
     const { code, err } = await endOf(start(['evidence', 'pull', 'lib.tgz', '--store', ...stores], { cwd: place, env }))
     expect([code, err]).toEqual([2, expect.stringMatching(/^E_IO /m)])
