@@ -280,6 +280,10 @@ describe('explain', () => {
     expect(ended.code).toBe(1)
     expect(ended.out).toContain('refused by')
     expect(ended.err).toContain('Not verified.')
+    const quiet = intoto(['explain', 'dist/index.js', '-q', ...key], broken.call)
+    expect(quiet).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^E_\w+ .*dist\/index\.js/) as string })
+    const data = JSON.parse(intoto(['explain', 'dist/index.js', '-q', '--format', 'json', ...key], broken.call).out) as { ok: boolean }
+    expect(data.ok).toBe(false)
   })
 })
 

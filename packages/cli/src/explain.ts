@@ -9,6 +9,7 @@ import type { Call, CommandFile } from './command.ts'
 import { exitCodes, headline, misuse } from './failure.ts'
 import { jsonText } from './formats/json.ts'
 import { inOrder, shortened, verdict } from './formats/phrase.ts'
+import { complainQuietly, errorsOf } from './output.ts'
 import { type Colors, escape } from './terminal.ts'
 import { declareVerdict, reachVerdict, type VerdictFlags } from './verdict.ts'
 
@@ -40,7 +41,7 @@ export const explain: CommandFile = {
         `explain: no link knows "${unknown.path}"`,
         'name it as links do: relative to the package root, with "/"; intoto show LINK lists names',
       )
-    if (flags.format === 'json') call.terminal.print(`${jsonText({ schemaVersion: 1, ok: report.ok, artifacts: lives })}\n`)
+    if (flags.format === 'json') call.terminal.give(`${jsonText({ schemaVersion: 1, ok: report.ok, artifacts: lives })}\n`)
     else
       for (const life of lives)
         call.terminal.print(
@@ -49,6 +50,7 @@ export const explain: CommandFile = {
     if (!report.ok) {
       for (const p of inOrder(report.problems).slice(0, 3)) call.terminal.note(headline(p, call.terminal.err))
       call.terminal.note(`${verdict(report)} (intoto verify says why in full)`)
+      await complainQuietly(errorsOf(report.problems), call.terminal)
       return exitCodes.refused
     }
     return exitCodes.ok
