@@ -1,10 +1,10 @@
 /** `intoto pack`: the project's own client packs into a private folder; what it wrote is read, signed for, and only then put where people look. */
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { InTotoError } from 'intoto'
 import { hashFile, writeFileAtomic } from 'intoto/node'
 import type { Call, CommandFile } from './command.ts'
 import { exitCodes } from './failure.ts'
+import { makeFolder } from './folder.ts'
 import { evidenceFolder, putLink } from './recording.ts'
 import { declareRelease, packRelease, type ReleaseFlags } from './release.ts'
 import { declareFormat, declareSigner } from './signing.ts'
@@ -36,16 +36,12 @@ export const packCommand: CommandFile = {
     const { tarball, link } = await packRelease(flags, call.terminal)
     try {
       const path = join(flags.packDestination, basename(tarball.path))
-      mkdirSync(flags.packDestination, { recursive: true })
+      makeFolder(flags.packDestination, { fix: 'check --pack-destination' })
       if (existsSync(path)) hashFile(path) // a folder or device of that name is no tarball to replace
       writeFileAtomic(path, tarball.bytes)
       putLink(link, flags.metadataDirectory ?? evidenceFolder(), call.terminal)
       call.terminal.print(`${path}\n`)
       return exitCodes.ok
-    } catch (error) {
-      if (error instanceof InTotoError || (error as NodeJS.ErrnoException).code === undefined) throw error
-      const message = `cannot write to ${flags.packDestination}`
-      throw new InTotoError({ code: 'E_IO', message, file: flags.packDestination, fix: 'check --pack-destination' }, { cause: error })
     } finally {
       tarball.close()
     }

@@ -36,7 +36,7 @@ import {
   verificationSummary,
 } from 'intoto-npm'
 import type { Call, CommandFile } from './command.ts'
-import { git } from './doctor/git.ts'
+import { git } from './git.ts'
 import { exitCodes, misuse } from './failure.ts'
 import { writeReport } from './output.ts'
 import { declareSigner, requireSigner, type SigningFlags } from './signing.ts'

@@ -4,7 +4,7 @@
  */
 import { count } from '../formats/phrase.ts'
 import { type Finding, finding } from './finding.ts'
-import { git } from './git.ts'
+import { git } from '../git.ts'
 import type { Situation } from './situation.ts'
 
 const pin = `echo '* text=auto eol=lf' >> .gitattributes`

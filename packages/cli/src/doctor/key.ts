@@ -9,7 +9,7 @@ import { readMetadataFile, walkFiles } from 'intoto/node'
 import { hasPrivateKey } from 'intoto-npm'
 import { excludeOf } from '../recording.ts'
 import { faulty, type Finding, finding } from './finding.ts'
-import { isTracked } from './git.ts'
+import { isTracked } from '../git.ts'
 import { path, word } from './shell.ts'
 import { keysOfStep, type Situation, textOf } from './situation.ts'
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { type Key, lintLayout, parseExpires, signersOf } from 'intoto'
 import { count } from '../formats/phrase.ts'
 import { faulty, type Finding, finding } from './finding.ts'
-import { git } from './git.ts'
+import { git } from '../git.ts'
 import { path } from './shell.ts'
 import type { Situation } from './situation.ts'
 

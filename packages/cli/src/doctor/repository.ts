@@ -1,7 +1,7 @@
 /** The repository URL of package.json, for `intoto doctor`: npm compares it with where the build ran, and refuses provenance that differs. */
 import { isPublished } from '../init/recipe.ts'
 import { type Finding, finding } from './finding.ts'
-import { git } from './git.ts'
+import { git } from '../git.ts'
 import { word } from './shell.ts'
 import type { Situation } from './situation.ts'
 

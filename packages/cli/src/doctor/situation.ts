@@ -12,7 +12,7 @@ import { configuredBundlers, distOf, type FoundBundler, type Manifest, type Proj
 import { usualFolders } from '../observe.ts'
 import { isCI } from '../signing.ts'
 import { decodeFile, publicKeyFiles, readLayout } from '../trust.ts'
-import { repositoryRoot } from './git.ts'
+import { repositoryRoot } from '../git.ts'
 
 /** What a person may say of where things are. */
 export interface Places {

@@ -1,7 +1,7 @@
 /** Time, for `intoto doctor`: what was made in the future was made, or is judged, by a wrong clock. */
 import { statSync } from 'node:fs'
 import { type Finding, finding } from './finding.ts'
-import { git } from './git.ts'
+import { git } from '../git.ts'
 import { path } from './shell.ts'
 import type { Situation } from './situation.ts'
 

@@ -1,7 +1,7 @@
 /**
- * What git knows of the working directory, for the checks of `intoto doctor`. Read-only, without the network, and no program that the repository names is run:
- * nothing is asked here for which git would compare files, since that is what filters are run for. Without git, or outside of a repository, there is
- * nothing to know.
+ * What git knows of the working directory, for the checks of `intoto doctor` and for provenance. Read-only, without the network, and no program that the
+ * repository names is run: nothing is asked here for which git would compare files, since that is what filters are run for. Without git, or outside of a
+ * repository, there is nothing to know.
  */
 import { spawnSync } from 'node:child_process'
 import { gitCall } from 'intoto/node'
